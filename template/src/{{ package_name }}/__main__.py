@@ -1,0 +1,5 @@
+"""`python -m` on the package is its command."""
+
+from .cli import main
+
+main()

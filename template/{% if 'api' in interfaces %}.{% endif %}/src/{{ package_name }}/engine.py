@@ -1,0 +1,72 @@
+"""The predictor on a thread of its own, so that the event loop never waits for a model."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from .predictor import ModelUnavailable, Predictor, load_predictor
+from .settings import Settings
+from .task import Input, Parameters, Prediction
+
+logger = logging.getLogger(__name__)
+
+
+class NotReady(RuntimeError):
+    """The model cannot answer yet, or at all; the message says why."""
+
+
+class Engine:
+    """Loads the predictor and calls it, one call at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predictor")
+        self._predictor: Predictor | None = None
+        self.loading: Future[None] | None = None
+        """Ends when the model is loaded, or cannot be."""
+        self.loaded_at: datetime | None = None
+        """When the model was loaded, in UTC."""
+        self.reason: str | None = "the model is loading"
+        """Why the engine is not ready; None when it is."""
+
+    def start(self) -> None:
+        """Begins to load the model, and returns at once."""
+        self.loading = self._thread.submit(self._load)
+
+    def stop(self) -> None:
+        """Takes no more calls; returns when the one under way has ended."""
+        self.reason = "the server is shutting down"
+        self._thread.shutdown(cancel_futures=True)
+
+    @property
+    def predictor(self) -> Predictor:
+        """The loaded predictor. Raises NotReady."""
+        if self._predictor is None or self.reason:
+            raise NotReady(self.reason or "the model is loading")
+        return self._predictor
+
+    async def predict(self, inputs: Sequence[Input], parameters: Parameters) -> list[Prediction]:
+        """One prediction for each input. Raises NotReady and InvalidInput."""
+        return await self.call("predict", inputs, parameters)
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """What a method of the predictor returns. Raises NotReady, and what the method raises."""
+        return await asyncio.wrap_future(self._thread.submit(getattr(self.predictor, method), *arguments))
+
+    def _load(self) -> None:
+        try:
+            self._predictor = load_predictor(self._settings)
+        except ModelUnavailable as error:
+            self.reason = str(error)
+        except Exception as error:
+            self.reason = f"the model failed to load: {type(error).__name__}"
+            logger.exception("the model failed to load")
+        else:
+            self.loaded_at = datetime.now(UTC)
+            self.reason = None
+            logger.info("loaded %s", self._settings.model)
+            return
+        logger.error("not ready: %s", self.reason)

@@ -1,0 +1,40 @@
+"""Lets clients send an image file as the body itself, as those of the hub's inference API do."""
+
+import base64
+import json
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class ImageBody:
+    """ASGI middleware: an `image/*` body becomes the JSON that stands for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", []))
+        kind = headers.get(b"content-type", b"").lower()
+        if scope["type"] != "http" or not kind.startswith((b"image/", b"application/octet-stream")):
+            await self._app(scope, receive, send)
+            return
+        headers[b"content-type"] = b"application/json"
+        headers.pop(b"content-length", None)
+        read = False
+
+        async def converted() -> Message:
+            nonlocal read
+            if read:
+                return await receive()
+            read = True
+            image = bytearray()
+            while (message := await receive())["type"] == "http.request":
+                image += message.get("body", b"")
+                if not message.get("more_body", False):
+                    break
+            else:
+                return message
+            body = json.dumps({"inputs": base64.b64encode(image).decode()}).encode()
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app({**scope, "headers": list(headers.items())}, converted, send)
