@@ -7,15 +7,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class ImageBody:
-    """ASGI middleware: an `image/*` body becomes the JSON that stands for it."""
+    """ASGI middleware: a posted image, or bytes of no declared kind, become the JSON that stands for them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope.get("headers", []))
-        kind = headers.get(b"content-type", b"").lower()
-        if scope["type"] != "http" or not kind.startswith((b"image/", b"application/octet-stream")):
+        kind = headers.get(b"content-type", b"application/octet-stream").lower()
+        if scope.get("method") != "POST" or not kind.startswith((b"image/", b"application/octet-stream")):
             await self._app(scope, receive, send)
             return
         headers[b"content-type"] = b"application/json"

@@ -1,6 +1,7 @@
 """Where the model's files are: a local folder, or the hub's cache filled at the pinned revision."""
 
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,6 +78,10 @@ def _download(model: str, revision: str) -> Path:
 
 def _snapshot(model: str, revision: str, local_files_only: bool) -> Path:
     from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import disable_progress_bars
+
+    if not sys.stderr.isatty():
+        disable_progress_bars()
 
     def fetch(wanted: list[str]) -> Path:
         return Path(

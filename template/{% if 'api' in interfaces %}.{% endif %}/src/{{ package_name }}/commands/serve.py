@@ -11,11 +11,14 @@ def serve(
     reload: Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")] = False,
 ) -> None:
     """Serve the model over HTTP until SIGTERM or Ctrl-C."""
+    import logging
+
     import uvicorn
 
     from ..settings import get_settings
 
     settings = get_settings()
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s: %(name)s: %(message)s")
     uvicorn.run(
         f"{__name__.partition('.')[0]}.api:app",
         host=settings.host if host is None else host,

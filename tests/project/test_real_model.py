@@ -1,0 +1,210 @@
+"""The default project with real weights: embeddings by command and over HTTP, and all that can go wrong on the way."""
+
+import json
+import math
+import socket
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.answers import TASKS
+from tests.hub import Hub
+from tests.project.conftest import MINILM, Make, Project
+
+pytestmark = pytest.mark.project
+
+PINNED = TASKS["feature-extraction"]["revision"]
+TEXTS = ["A happy dog.", "Es regnet in Paris.", "x " * 100, "UPPER lower, \N{SNOWMAN} and 日本語", "a"]
+
+
+@pytest.fixture(scope="module")
+def project(make_project: Make) -> Project:
+    """The default project."""
+    return make_project(package_manager="uv", hf_task="feature-extraction")
+
+
+@pytest.fixture
+def hub_settings(stocked_hub: Hub, tmp_path: Path) -> dict[str, str]:
+    """Settings that lead to the stand-in of the hub, with an empty cache."""
+    stocked_hub.requests.clear()
+    return {"HF_ENDPOINT": stocked_hub.endpoint, "HF_HOME": str(tmp_path / "hf")}
+
+
+def one_line(text: str) -> str:
+    """The line of an error; fails if there is another, or a traceback."""
+    lines = text.strip().splitlines()
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+def test_the_pinned_model_is_downloaded_once_and_then_used_without_a_network(
+    project: Project, stocked_hub: Hub, hub_settings: dict[str, str]
+) -> None:
+    first = project.run("download", **hub_settings)
+    assert first.returncode == 0, first.stderr
+    assert PINNED in first.stdout
+    assert "model.safetensors" in stocked_hub.downloaded()
+    stocked_hub.requests.clear()
+    again = project.run("predict", "A happy dog.", **hub_settings)
+    assert again.returncode == 0, again.stderr
+    assert stocked_hub.requests == [], "a commit that is there in full needs no hub"
+    offline = project.run("predict", "A happy dog.", **(hub_settings | {"HF_ENDPOINT": closed_port()}))
+    assert offline.stdout == again.stdout
+    assert project.run("download", "--dry-run").stdout.startswith("would download")
+
+
+def test_embeddings_equal_those_of_sentence_transformers(project: Project, minilm: Path) -> None:
+    done = project.run("predict", *TEXTS, MY_PROJECT_MODEL=str(minilm))
+    ours = [json.loads(line) for line in done.stdout.splitlines()]
+    code = f"""
+        import json
+        from sentence_transformers import SentenceTransformer
+        model = SentenceTransformer({str(minilm)!r}, device="cpu")
+        print(json.dumps(model.encode({TEXTS!r}).tolist()))
+    """
+    theirs = json.loads(project.python(textwrap.dedent(code), "sentence-transformers==6.2.0").splitlines()[-1])
+    assert difference(ours, theirs) < 1e-4
+
+
+def test_every_way_to_pool_equals_that_of_sentence_transformers(project: Project, tmp_path: Path) -> None:
+    code = f"""
+        import itertools, json, sys, warnings
+        from pathlib import Path
+        import torch
+        from sentence_transformers import SentenceTransformer, models
+        sys.path.insert(0, "tests")
+        import example
+        from my_project.settings import Settings
+        from my_project.task import Parameters
+        from my_project.torch_predictor import TorchPredictor
+        warnings.simplefilter("ignore")
+        folder = Path({str(tmp_path)!r})
+        example.make_model(folder / "tiny")
+        texts = [*example.INPUTS, "rain"]
+        modes = ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken", ("cls", "mean")]
+        for number, (mode, dense, normalize) in enumerate(itertools.product(modes, [False, True], [False, True])):
+            transformer = models.Transformer(str(folder / "tiny"))
+            pooling = models.Pooling(32, pooling_mode=mode)
+            modules = [transformer, pooling]
+            if dense:
+                modules.append(models.Dense(32 * (2 if isinstance(mode, tuple) else 1), 16))
+            if normalize:
+                modules.append(models.Normalize())
+            reference = SentenceTransformer(modules=modules, device="cpu")
+            reference.save(str(folder / str(number)))
+            ours = TorchPredictor(folder / str(number), Settings(device="cpu", max_batch_size=2))
+            got = torch.tensor(ours.predict(texts, Parameters()))
+            difference = (got - torch.tensor(reference.encode(texts))).abs().max().item()
+            print(json.dumps([str(mode), dense, normalize, difference]))
+    """
+    lines = project.python(textwrap.dedent(code), "sentence-transformers==6.2.0").splitlines()
+    compared = [json.loads(line) for line in lines if line.startswith("[")]
+    assert len(compared) == 28
+    assert max(each[3] for each in compared) < 1e-4, compared
+
+
+def test_the_api_speaks_to_the_clients_of_hugging_face_and_openai(project: Project, minilm: Path) -> None:
+    from huggingface_hub import InferenceClient
+    from openai import OpenAI
+
+    with project.served(MY_PROJECT_MODEL=str(minilm)) as server:
+        vector = InferenceClient(server.url).feature_extraction("A happy dog.")
+        assert vector.shape == (384,)
+        both = InferenceClient(f"{server.url}/predict").feature_extraction(["A happy dog.", "Rain."], normalize=True)
+        assert difference([both[0].tolist()], [vector.tolist()]) < 1e-5
+        openai = OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+        for options in ({}, {"encoding_format": "float"}, {"encoding_format": "base64"}):
+            answer = openai.embeddings.create(model="any", input="A happy dog.", **options)
+            embedding = answer.data[0].embedding
+            if not isinstance(embedding, str):
+                assert difference([embedding], [vector.tolist()]) < 1e-5
+        cut = openai.embeddings.create(model="any", input=["A happy dog."], dimensions=8).data[0].embedding
+        assert math.hypot(*cut) == pytest.approx(1, abs=1e-5)
+
+
+def test_terminating_the_server_ends_it_in_order(project: Project, minilm: Path) -> None:
+    with project.served(MY_PROJECT_MODEL=str(minilm)) as server:
+        pass
+    assert any("Finished server process" in line for line in server.log)
+    assert not any("Traceback" in line for line in server.log)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"MY_PROJECT_MODEL": "an-org/gated"}, "is gated"),
+        ({"MY_PROJECT_MODEL": "an-org/gated", "HF_TOKEN": "hf_wrong"}, "is gated"),
+        ({"MY_PROJECT_MODEL": "an-org/private", "MY_PROJECT_REVISION": "main"}, "is not on the hub, or is private"),
+        ({"MY_PROJECT_MODEL": "an-org/nothing"}, "is not on the hub"),
+        ({"MY_PROJECT_REVISION": "v9"}, "has no revision v9"),
+        ({"MY_PROJECT_MODEL": "a/b/c"}, "is neither a folder nor a model id"),
+        ({"MY_PROJECT_MODEL": "/no/such/folder"}, "there is no folder /no/such/folder"),
+        ({"MY_PROJECT_MODEL": ""}, "set MY_PROJECT_MODEL"),
+        ({"HF_HUB_OFFLINE": "1"}, "is not in the cache"),
+        ({"MY_PROJECT_DEVICE": "cuda:7"}, "device cuda:7 cannot be used"),
+        ({"MY_PROJECT_DEVICE": "abacus"}, "device abacus cannot be used"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_one_line(
+    project: Project, hub_settings: dict[str, str], settings: dict[str, str], message: str
+) -> None:
+    if "MY_PROJECT_MODEL" in settings and "MY_PROJECT_REVISION" not in settings:
+        settings = settings | {"MY_PROJECT_REVISION": "main"}
+    done = project.run("predict", "A happy dog.", **(hub_settings | settings))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert message in one_line(done.stderr)
+
+
+def test_no_network_and_no_cache_is_one_line(project: Project, tmp_path: Path) -> None:
+    done = project.run("predict", "A dog.", HF_ENDPOINT=closed_port(), HF_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "the hub cannot be reached" in one_line(done.stderr)
+
+
+def test_a_token_opens_what_is_gated_and_is_never_shown(
+    project: Project, stocked_hub: Hub, hub_settings: dict[str, str]
+) -> None:
+    settings = {"MY_PROJECT_MODEL": "an-org/gated", "MY_PROJECT_REVISION": "main", "HF_TOKEN": stocked_hub.token}
+    done = project.run("predict", "A happy dog.", **(hub_settings | settings))
+    assert done.returncode == 0, done.stderr
+    assert stocked_hub.token not in done.stdout + done.stderr
+
+
+def test_an_interrupted_download_leaves_nothing_broken(
+    project: Project, stocked_hub: Hub, hub_settings: dict[str, str]
+) -> None:
+    stocked_hub.cut("model.safetensors", 20_000_000, reset=True)
+    failed = project.run("download", **hub_settings)
+    assert failed.returncode == 1
+    assert f"{MINILM} could not be downloaded" in failed.stderr.splitlines()[-1]
+    done = project.run("predict", "A happy dog.", **hub_settings)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_port_that_is_taken_is_said(project: Project, minilm: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = project.run("serve", "--port", port, MY_PROJECT_MODEL=str(minilm))
+    assert done.returncode != 0
+    assert "address already in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def closed_port() -> str:
+    """An address where nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def difference(ours: list[list[float]], theirs: list[list[float]]) -> float:
+    """Largest difference between two lists of vectors."""
+    return max(
+        abs(one - other)
+        for mine, yours in zip(ours, theirs, strict=True)
+        for one, other in zip(mine, yours, strict=True)
+    )

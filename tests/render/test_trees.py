@@ -1,0 +1,166 @@
+"""Every generated tree, in every combination of two choices, looks as if somebody had written it by hand."""
+
+import itertools
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+
+from tests import answers
+from tests.conftest import Tree, need_program
+from tests.program import run
+
+TEXT_OF_FEATURES = {
+    "api": re.compile(r"fastapi|uvicorn|prometheus|\bserve\b", re.IGNORECASE),
+    "uv": re.compile(r"\buv\b"),
+    "pip": re.compile(r"pylock|constraints"),
+    "hub": re.compile(r"hugging|transformers|\bhub\b|HF_", re.IGNORECASE),
+}
+
+
+def test_the_sets_hold_every_pair_that_is_possible() -> None:
+    values = answers.values()
+    rows = list(answers.covering())
+    for one, other in itertools.combinations(values, 2):
+        for first, second in itertools.product(values[one], values[other]):
+            wanted = {one: first, other: second}
+            if not answers.possible(wanted):
+                continue
+            expected = {name: value for name, value in wanted.items() if value != "default"}
+            assert any(
+                all(row.get(name) == value or name not in row for name, value in expected.items()) for row in rows
+            ), wanted
+
+
+def test_no_template_syntax_is_left(trees: list[Tree]) -> None:
+    for tree in trees:
+        for path in tree.files():
+            name = str(path.relative_to(tree.path))
+            assert not re.search(r"[{}%]|jinja", name), name
+            if path.name != "example.py":  # a chat template is Jinja in its own right
+                assert not re.search(r"\{\{|\{%|%\}", path.read_text()), path
+
+
+def test_every_file_has_content_and_a_tidy_end(trees: list[Tree]) -> None:
+    for tree in trees:
+        for path in tree.files():
+            text = path.read_text("utf-8")
+            assert text.strip(), f"{path} is empty"
+            assert text.endswith("\n") and not text.endswith("\n\n"), f"{path} does not end in one line break"
+            assert not text.startswith("\n"), f"{path} begins with a blank line"
+            assert "\n\n\n\n" not in text, f"{path} has stray blank lines"
+            assert not re.search(r"[ \t]+$", text, re.MULTILINE), f"{path} has trailing white space"
+            if path.suffix != ".py":
+                assert "\n\n\n" not in text, f"{path} has stray blank lines"
+
+
+def test_nothing_speaks_of_a_feature_that_was_not_chosen(trees: list[Tree]) -> None:
+    for tree in trees:
+        absent = {
+            "api": "api" not in tree.answers["interfaces"],
+            "uv": tree.answers["package_manager"] != "uv",
+            "pip": tree.answers["package_manager"] != "pip",
+            "hub": tree.answers["hf_task"] == "custom",
+        }
+        for path in tree.files():
+            if path.name in (".copier-answers.yml", "LICENSE"):
+                continue
+            for feature in (name for name, missing in absent.items() if missing):
+                found = TEXT_OF_FEATURES[feature].search(path.read_text())
+                assert not found, f"{path} says {found[0]!r}, and {feature} is not in {tree.answers}"
+
+
+def test_data_files_parse(trees: list[Tree]) -> None:
+    parsers = {".toml": tomllib.loads, ".json": json.loads, ".yml": yaml.safe_load, ".yaml": yaml.safe_load}
+    for tree in trees:
+        for path in tree.files():
+            if path.suffix in parsers:
+                assert parsers[path.suffix](path.read_text()), path
+
+
+def test_ruff_finds_nothing(trees: list[Tree]) -> None:
+    folders = [tree.path for tree in trees]
+    for command in (["check", "--no-cache", "--output-format=concise"], ["format", "--no-cache", "--check"]):
+        done = run(["ruff", *command, *folders])
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_yamllint_finds_nothing(trees: list[Tree]) -> None:
+    rules = "{extends: default, rules: {line-length: {max: 120}, document-start: disable, indentation: {indent-sequences: whatever}}}"
+    done = run(["yamllint", "--strict", "-d", rules, *[tree.path for tree in trees]])
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "checker"),
+    [
+        (".pre-commit-config.yaml", ["pre-commit", "validate-config"]),
+        ("pyproject.toml", ["validate-pyproject"]),
+    ],
+)
+def test_files_fit_their_schemas(trees: list[Tree], name: str, checker: list[str]) -> None:
+    files = [tree.path / name for tree in trees]
+    unique = {path.read_bytes(): path for path in files}
+    done = run([*checker, *unique.values()])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_shell_scripts_are_clean(trees: list[Tree]) -> None:
+    scripts = [path for tree in trees for path in tree.files() if path.read_text().startswith("#!/bin/")]
+    if scripts:
+        done = run(["shellcheck", *scripts])
+        assert done.returncode == 0, done.stdout
+
+
+def test_links_in_markdown_lead_somewhere(trees: list[Tree]) -> None:
+    for tree in trees:
+        for path in tree.path.rglob("*.md"):
+            for link in _links(path.read_text()):
+                if not re.match(r"https?://|mailto:|#", link):
+                    assert (path.parent / link.partition("#")[0]).exists(), f"{path} links to {link}"
+
+
+def test_every_verb_of_the_makefile_is_in_its_help(trees: list[Tree]) -> None:
+    make = need_program("make")
+    for tree in trees:
+        done = subprocess.run([make, "help"], cwd=tree.path, capture_output=True, text=True, check=True)
+        listed = [line.split()[0] for line in done.stdout.splitlines()]
+        phony = re.findall(r"^\.PHONY: (.+)$", (tree.path / "Makefile").read_text(), re.MULTILINE)
+        assert sorted(listed) == sorted(phony)
+
+
+def test_every_command_in_the_readme_exists(trees: list[Tree]) -> None:
+    for tree in trees:
+        verbs = set(re.findall(r"^\.PHONY: (.+)$", (tree.path / "Makefile").read_text(), re.MULTILINE))
+        text = (tree.path / "README.md").read_text()
+        assert set(re.findall(r"\bmake ([a-z-]+)", text)) <= verbs
+
+
+def test_one_project_is_known_by_one_name(trees: list[Tree]) -> None:
+    for tree in trees:
+        project = tomllib.loads((tree.path / "pyproject.toml").read_text())["project"]
+        package = next((tree.path / "src").iterdir()).name
+        assert project["scripts"] == {project["name"]: f"{package}.cli:main"}
+        assert f'env_prefix="{package.upper()}_"' in (tree.path / "src" / package / "settings.py").read_text()
+
+
+def _links(markdown: str) -> list[str]:
+    found = []
+    for token in MarkdownIt().parse(markdown):
+        for child in token.children or []:
+            if child.type == "link_open":
+                found.append(str(child.attrs["href"]))
+            elif child.type == "image":
+                found.append(str(child.attrs["src"]))
+    return found
+
+
+def test_the_template_has_no_file_without_a_purpose() -> None:
+    suffixless = [path for path in (Path(answers.ROOT) / "template").rglob("*.jinja") if path.is_file()]
+    for path in suffixless:
+        assert re.search(r"\{\{|\{%", path.read_text()), f"{path.name} is not a template: drop .jinja"

@@ -1,0 +1,204 @@
+"""The real copier program on a clone of the template, as people run it: no --trust, with and without a terminal."""
+
+import ast
+import os
+import re
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+from pytest_copie.plugin import Copie
+
+from tests.answers import CHOICES, TABLE
+from tests.conftest import need_program
+from tests.program import run
+from tests.releases import NEWEST, as_options, copied, copier
+from tests.template.questions import asked, helps, questions
+from tests.template.terminal import CTRL_C, DOWN, ENTER, answer
+
+MOST_PROMPTS = 9
+
+REFUSED: list[tuple[dict[str, str], list[str]]] = [
+    # Choices
+    ({"preset": "web"}, ["preset", "web", "api", "custom"]),
+    ({"license": "GPL"}, ["license", "GPL", "MIT"]),
+    ({"interfaces": "[foo]"}, ["interfaces", "foo", "cli", "api"]),
+    ({"interfaces": "[]"}, ["interfaces", "at least one"]),
+    ({"hf_task": "poetry"}, ["hf_task", "poetry", "fill-mask"]),
+    ({"runtime": "onnx"}, ["runtime", "onnx", "torch"]),
+    # Names of answers
+    ({"torch": "2.13.0"}, ["no answer called torch", "torch_version"]),
+    ({"choices": "1"}, ["no answer called choices"]),
+    # Combinations
+    ({"accelerator": "cu128", "torch_version": "2.13.0"}, ["2.13.0", "cu128", "cu126, cu130", "2.11.0"]),
+    ({"accelerator": "cuda"}, ["accelerator", "cuda", "cpu"]),
+    ({"torch_version": "9.9"}, ["torch_version", "9.9", "2.13.0"]),
+    ({"torch_version": "none"}, ["torch_version", "custom"]),
+    ({"torch_version": "2.15.0", "python_version": "3.10"}, ["2.15.0", "3.10", "3.11"]),
+    ({"torch_version": "2.8.0", "python_version": "3.14"}, ["2.8.0", "3.14", "3.13"]),
+    ({"python_version": "3.9"}, ["python_version", "3.9", "3.11"]),
+    ({"hf_task": "custom", "hf_model": "an-org/a-model"}, ["hf_model", "custom"]),
+    ({"hf_model": "", "hf_revision": "main"}, ["hf_revision", "empty"]),
+    # Rules; test_questions.py has more of each
+    ({"package_name": "torch"}, ["package_name", "torch", "package that the project needs"]),
+    ({"project_slug": "Foo_Bar"}, ["project_slug", "Foo_Bar", "lower-case"]),
+    ({"project_name": "Torch"}, ["project_name", "torch"]),
+    ({"project_name": ""}, ["project_name", "1 to 64"]),
+    ({"project_name": "One\nTwo"}, ["project_name", "one line"]),
+    ({"project_description": "One\nTwo"}, ["project_description", "one line"]),
+    ({"owner": "a/b"}, ["owner", "a/b"]),
+    ({"author_email": "nonsense"}, ["author_email", "nonsense"]),
+    ({"hf_model": "a/b/c"}, ["hf_model", "a/b/c"]),
+    ({"hf_revision": "a b"}, ["hf_revision", "a b"]),
+    ({"torch_index": "ftp://x"}, ["torch_index", "ftp://x", "https"]),
+    ({"copyright_year": "soon"}, ["copyright_year"]),
+]
+
+HOSTILE: dict[str, Any] = {
+    "project_name": "Zoë's 100% #1: [x] {y} <b>*_`&`|~",
+    "project_slug": "hostile",
+    "project_description": "'Ünï' — #tag: {{ x }} {% y %} {z} %s ${HOME} $(id) `a` [b](c) <i>*d*_e_ & | ~ ''' 日本 🚢",
+    "author_name": "O'Neil, {J}. <j> & #1: Søn",
+}
+
+
+def files(folder: Path) -> list[str]:
+    """Every file but git's own, in order."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(str(path) for path in found if path.parts[0] != ".git")
+
+
+@pytest.fixture(scope="module")
+def fresh(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A project with every default, and what copier said while it made it."""
+    project = tmp_path_factory.mktemp("fresh") / "new"
+    done = copier("copy", "--defaults", template, project)
+    assert done.returncode == 0, done.stderr
+    return project, re.sub(r"\x1b\[\d*m", "", done.stdout + done.stderr)
+
+
+def test_a_copy_needs_no_trust_and_no_terminal(template: Path, fresh: tuple[Path, str], copie: Copie) -> None:
+    project, said = fresh
+    assert "warning" not in said.lower()
+    rendered = copie.copy(template_dir=template).project_dir
+    assert rendered
+    assert files(project) == files(rendered)
+
+
+def test_a_copy_tells_the_next_steps(fresh: tuple[Path, str]) -> None:
+    project, said = fresh
+    assert f"cd {project}" in said
+    verbs = re.findall(r"^\.PHONY: (.+)$", (project / "Makefile").read_text(), re.MULTILINE)
+    told = {verb for line in re.findall(r"^\s+make (.+)$", said, re.MULTILINE) for verb in line.split()}
+    assert told and told <= set(verbs)
+
+
+def test_the_answers_file_holds_what_was_asked_and_nothing_computed(fresh: tuple[Path, str]) -> None:
+    stored = yaml.safe_load((fresh[0] / ".copier-answers.yml").read_text())
+    assert set(stored) == {*CHOICES, "_commit", "_src_path"}
+    assert not set(stored) & (set(questions()) - set(asked()))
+    assert stored["_commit"] == NEWEST
+
+
+@pytest.fixture(scope="module")
+def refusals(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[CompletedProcess[str]]:
+    """What copier says to each set of bad answers, asked on every core at once."""
+    folder = tmp_path_factory.mktemp("refused")
+
+    def copy(row: int) -> CompletedProcess[str]:
+        return copier("copy", "--defaults", *as_options(REFUSED[row][0]), template, folder / str(row))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = list(pool.map(copy, range(len(REFUSED))))
+    assert list(folder.iterdir()) == [], "a refusal leaves a folder"
+    return done
+
+
+@pytest.mark.parametrize("row", range(len(REFUSED)), ids=lambda row: " ".join(as_options(REFUSED[row][0]))[:80])
+def test_bad_answers_are_refused_in_one_line(refusals: list[CompletedProcess[str]], row: int) -> None:
+    done = refusals[row]
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Copying from")]
+    assert len(lines) == 1, lines
+    assert [fragment for fragment in REFUSED[row][1] if fragment not in lines[0]] == []
+
+
+def test_a_refusal_leaves_a_folder_with_files_as_it_was(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs.py").write_text("mine = True\n")
+    done = copier("copy", "--defaults", "--data=torch_version=9.9", template, tmp_path)
+    assert done.returncode == 1
+    assert files(tmp_path) == ["theirs.py"]
+
+
+@pytest.mark.parametrize("package_manager", ["uv", "pip"])
+@pytest.mark.parametrize("hf_task", ["text-generation", "custom"])
+def test_hostile_text_leaves_every_file_readable(
+    template: Path, tmp_path: Path, hf_task: str, package_manager: str
+) -> None:
+    data = {**HOSTILE, "hf_task": hf_task, "package_manager": package_manager, "license": "MIT"}
+    project = copied(template, NEWEST, tmp_path / "new", data)
+    manifest = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    assert manifest["description"] == HOSTILE["project_description"]
+    assert manifest["authors"] == [{"name": HOSTILE["author_name"]}]
+    stored = yaml.safe_load((project / ".copier-answers.yml").read_text())
+    assert {name: stored[name] for name in HOSTILE} == HOSTILE
+    assert HOSTILE["author_name"] in (project / "LICENSE").read_text()
+    for path in project.rglob("*.py"):
+        ast.parse(path.read_text(), str(path))
+    opening, title, *_ = MarkdownIt().parse((project / "README.md").read_text())
+    assert (opening.tag, title.content) == ("h1", HOSTILE["project_name"])
+    assert run([need_program("make"), "help"], cwd=project).returncode == 0
+
+
+@pytest.mark.parametrize("preset", CHOICES["preset"].values())
+def test_a_preset_asks_few_questions_and_custom_asks_all(
+    template: Path, tmp_path: Path, fresh: tuple[Path, str], preset: str
+) -> None:
+    down = DOWN * list(CHOICES["preset"].values()).index(preset)
+
+    def keys(question: str) -> str:
+        return (down if question == "preset" else "") + ENTER
+
+    code, prompts, screen = answer(helps(), keys, "copy", template, tmp_path / "new")
+    assert code == 0, screen[-2000:]
+    assert prompts[0] == "preset"
+    stored = yaml.safe_load((tmp_path / "new/.copier-answers.yml").read_text())
+    assert stored["preset"] == preset
+    if preset == "api":
+        assert stored == yaml.safe_load((fresh[0] / ".copier-answers.yml").read_text())
+    assert set(stored) == {*CHOICES, "_commit", "_src_path"}
+    if preset == "custom":
+        assert set(CHOICES) - set(prompts) <= {"copyright_year"}
+    else:
+        assert len(prompts) <= MOST_PROMPTS
+
+
+def test_ctrl_c_at_a_prompt_leaves_nothing_behind(template: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+
+    def keys(question: str) -> str:
+        return CTRL_C if question == "hf_task" else ENTER
+
+    code, prompts, screen = answer(helps(), keys, "copy", template, tmp_path / "new", TMPDIR=temporary)
+    assert code != 0
+    assert prompts[-1] == "hf_task"
+    assert "Traceback" not in screen
+    assert not (tmp_path / "new").exists()
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_choices_at_a_terminal_are_those_of_the_table(template: Path, tmp_path: Path) -> None:
+    def keys(question: str) -> str:
+        return CTRL_C if question == "accelerator" else ENTER
+
+    _, _, screen = answer(helps(), keys, "copy", template, tmp_path / "new")
+    offered = TABLE["releases"][TABLE["default"]["torch"]]["accelerators"]
+    for name, accelerator in TABLE["accelerators"].items():
+        assert (accelerator["label"] in screen) == (name in offered), accelerator["label"]
