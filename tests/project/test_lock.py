@@ -12,19 +12,19 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from itertools import product
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from pytest_copie.plugin import Copie
 
 from tests.conftest import need, need_program
 from tests.program import run
-from tests.stub_index import LINUX_X86_64, StubIndex, Wheel, torch_wheels
+from tests.stub_index import LINUX_AARCH64, LINUX_X86_64, StubIndex, Wheel, torch_wheels
 
 pytestmark = pytest.mark.project
 
@@ -77,8 +77,16 @@ BUILDS = {
 PACKAGES = {"cpu": set(), "cu130": {"nvidia-nvtx"}, "rocm7.2": {"triton-rocm"}}
 """accelerator -> packages for it that Linux on x86-64 needs besides torch; other machines need none."""
 
-Generate = Callable[..., Path]
+Generate = Callable[[str, str, StubIndex], Path]
 Make = Callable[..., str]
+
+
+class Locked(NamedTuple):
+    """A locked project, and an index of its own that torch is from; both are only read."""
+
+    accelerator: str
+    path: Path
+    index: StubIndex
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +102,12 @@ def index() -> Iterator[StubIndex]:
     """An index with every build of torch."""
     with StubIndex(torch_wheels(TORCH)) as index:
         yield index
+
+
+@pytest.fixture(scope="module", params=BUILDS)
+def accelerator(request: pytest.FixtureRequest) -> str:
+    """Each of the accelerators."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +168,6 @@ def applies(requirement: Requirement, where: Machine) -> bool:
     return requirement.marker is None or requirement.marker.evaluate(dict(where.markers))
 
 
-def hashes(index: StubIndex, version: str) -> set[str]:
-    """The hashes of every wheel of a version of torch."""
-    wheels = (wheel for wheel in index.files.values() if wheel.name == "torch" and wheel.version == version)
-    return {f"sha256:{wheel.sha256}" for wheel in wheels}
-
-
 def source(index: StubIndex, local: str) -> str:
     """Address of the repository that holds a build of torch."""
     return f"{index.address}/whl/{local.removeprefix('+') or 'cpu'}"
@@ -182,30 +190,14 @@ def pins(project: Path) -> set[tuple[str, str]]:
     }
 
 
-class Locked(NamedTuple):
-    """A locked project and the index that torch is from."""
-
-    accelerator: str
-    path: Path
-    index: StubIndex
-
-
 @pytest.fixture(scope="module")
-def uv_projects(generate: Generate, make: Make) -> Iterator[dict[str, Locked]]:
-    """A locked project for each accelerator, each with an index of its own; they are only read."""
+def uv_project(accelerator: str, generate: Generate, make: Make) -> Iterator[Locked]:
+    """The project as it is generated, for each accelerator."""
     need_program("uv")
-    indexes = {accelerator: StubIndex(torch_wheels(TORCH)) for accelerator in BUILDS}
-    with indexes["cpu"], indexes["cu130"], indexes["rocm7.2"]:
-        projects = {name: Locked(name, generate("uv", name, index), index) for name, index in indexes.items()}
-        for project in projects.values():
-            make(project.path, "lock")
-        yield projects
-
-
-@pytest.fixture(params=BUILDS)
-def uv_project(request: pytest.FixtureRequest, uv_projects: dict[str, Locked]) -> Locked:
-    """Each of the locked projects."""
-    return uv_projects[request.param]
+    with StubIndex(torch_wheels(TORCH)) as index:
+        project = generate("uv", accelerator, index)
+        make(project, "lock")
+        yield Locked(accelerator, project, index)
 
 
 def test_uv_locks_one_source_of_torch_for_each_machine(uv_project: Locked) -> None:
@@ -231,7 +223,8 @@ def test_uv_locks_a_hash_of_every_file(uv_project: Locked) -> None:
         assert files or "registry" not in package["source"], package
         assert all(re.fullmatch("sha256:[0-9a-f]{64}", file["hash"]) for file in files), package
         if package["name"] == "torch":
-            assert {file["hash"] for file in files} <= hashes(index, package["version"])
+            wheels = {f"sha256:{wheel.sha256}" for wheel in index.files.values() if wheel.version == package["version"]}
+            assert {file["hash"] for file in files} <= wheels
 
 
 def test_uv_asks_pytorchs_index_for_nothing_but_torch(uv_project: Locked) -> None:
@@ -288,211 +281,181 @@ def test_uv_exchanges_only_torch_for_another_accelerator(generate: Generate, mak
     assert versions == {TORCH + local for local in BUILDS["cu130"].values()}
 
 
-@pytest.mark.parametrize(("accelerator", "missing"), [("cpu", "+cpu"), ("cu130", "+cu130")])
-def test_uv_refuses_to_lock_without_the_build(generate: Generate, make: Make, accelerator: str, missing: str) -> None:
-    with StubIndex(wheel for wheel in torch_wheels(TORCH) if wheel.version != TORCH + missing) as index:
-        project = generate("uv", accelerator, index)
-        depend(project, ["typing-extensions"])
-        output = make(project, "lock", fails=True)
-    assert f"torch=={TORCH}" in re.sub(r"\{.*?\}", "", output)
-    assert not (project / "uv.lock").exists()
-
-
 # pip
 
 
-def requirements(path: Path) -> dict[str, tuple[Requirement, set[str]]]:
-    """What a requirements file pins: name -> requirement and hashes. It must hold each name once, with a hash."""
-    found: dict[str, tuple[Requirement, set[str]]] = {}
-    for line in re.sub(r"\\\n", "", path.read_text()).splitlines():
-        text = line.partition("    --hash=")[0].split(" #")[0]
-        if not text.strip() or text.startswith(("#", "-")):
-            continue
-        requirement = Requirement(text)
-        name = canonicalize_name(requirement.name)
-        assert name not in found, f"{path.name}: {name} is there twice"
-        found[name] = requirement, set(re.findall(r"--hash=(sha256:[0-9a-f]{64})(?!\S)", line))
-        assert found[name][1], f"{path.name}: {name} has no hash"
-        assert re.fullmatch(r"==[^,*]+", str(requirement.specifier)), line
-    return found
+@pytest.fixture(scope="module")
+def generate_pip(generate: Generate, make: Make, index: StubIndex) -> Callable[[str, StubIndex], Path]:
+    """Generates a project for pip; all of them share one environment, which holds nothing but the pinned pip."""
+    fits = (sys.platform, platform.machine()) == ("linux", "x86_64")
+    need(fits, "pip locks for its own machine: needs Linux on x86-64")
+    first = generate("pip", "cpu", index)
+    make(first, ".venv/bin/pip")
 
+    def generate_pip(accelerator: str, index: StubIndex) -> Path:
+        project = generate("pip", accelerator, index)
+        (project / ".venv").symlink_to(first / ".venv")
+        return project
 
-def options(path: Path) -> list[str]:
-    """The lines of a requirements file that are no requirements."""
-    return [line for line in path.read_text().splitlines() if line.startswith("-")]
+    return generate_pip
 
 
 @pytest.fixture(scope="module")
-def pip_project(generate: Generate, make: Make, index: StubIndex) -> Path:
-    """A locked project for the CPU with most of what it depends on; it is only read.
-
-    pip-tools may have to download every file of a package to hash it, so the packages with large files are left out.
-    """
-    need(
-        (sys.platform, platform.machine()) == ("linux", "x86_64"),
-        "pip locks for its own machine: needs Linux on x86-64",
-    )
-    project = generate("pip", "cpu", index)
-    depend(project, dependencies_of(project), ["pytest>=8.4"])
-    make(project, "lock")
-    return project
+def pip_project(accelerator: str, generate_pip: Callable[[str, StubIndex], Path], make: Make) -> Iterator[Locked]:
+    """The project as it is generated, for each accelerator."""
+    with StubIndex(torch_wheels(TORCH)) as index:
+        project = generate_pip(accelerator, index)
+        make(project, "lock")
+        yield Locked(accelerator, project, index)
 
 
-def dependencies_of(project: Path) -> list[str]:
-    """What the project depends on besides torch, and without large files."""
-    found = tomllib.loads((project / "pyproject.toml").read_text())["project"]["dependencies"]
-    return [line for line in found if not line.startswith(("torch=", "numpy", "scikit-learn"))]
+def pip_lock(file: Path) -> dict[str, dict[str, Any]]:
+    """The packages of a lock by name; each must be there once, from a registry and with a hash of every file."""
+    packages = tomllib.loads(file.read_text())["packages"]
+    for package in packages:
+        files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+        assert files, package
+        assert all(re.fullmatch("[0-9a-f]{64}", file["hashes"]["sha256"]) for file in files), package
+    found = {package["name"]: package for package in packages}
+    assert len(found) == len(packages)
+    return found
 
 
-@pytest.fixture
-def small_pip_project(pip_project: Path, generate: Generate) -> Generate:
-    """Generates a project with few dependencies, which is quick to lock: it borrows the environment with pip-tools."""
-
-    def small(accelerator: str, index: StubIndex) -> Path:
-        project = generate("pip", accelerator, index)
-        depend(project, ["typing-extensions==4.12.2"], ["colorama"])
-        (project / ".venv").symlink_to(pip_project / ".venv")
-        return project
-
-    return small
+def fitting(accelerator: str, index: StubIndex) -> dict[str, Wheel]:
+    """What of an index is for the accelerator on this machine: address -> wheel."""
+    wanted = (f"whl/{accelerator}", PYTHON, LINUX_X86_64)
+    wheels = index.files.items()
+    return {
+        index.address + path: each for path, each in wheels if (each.repository, each.python, each.platform) == wanted
+    }
 
 
-@pytest.mark.parametrize(("accelerator", "name"), [*product(BUILDS, MACHINES)])
-def test_pip_requires_one_build_on_each_machine(
-    generate: Generate, index: StubIndex, accelerator: str, name: str
-) -> None:
-    lines = (generate("pip", accelerator, index) / "requirements-torch.in").read_text().splitlines()
+def install(project: Path, environment: dict[str, str]) -> CompletedProcess[str]:
+    """Has pip report what it would install from the lock into an empty environment."""
+    command = [".venv/bin/pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report=-"]
+    return run([*command, "--requirement=pylock.toml"], cwd=project, env=environment)
+
+
+def test_pip_is_told_one_build_for_each_machine(accelerator: str, generate: Generate, index: StubIndex) -> None:
+    lines = (generate("pip", accelerator, index) / "torch-constraints.txt").read_text().splitlines()
     found = [Requirement(line) for line in lines if line.startswith("torch")]
-    local = BUILDS[accelerator][name]
-    assert [str(line.specifier) for line in found if applies(line, MACHINES[name])] == [f"=={TORCH}{local}"]
+    for name, local in BUILDS[accelerator].items():
+        assert [str(line.specifier) for line in found if applies(line, MACHINES[name])] == [f"=={TORCH}{local}"], name
 
 
+@pytest.mark.parametrize("file", ["pylock.toml", "pylock.dev.toml"])
+def test_pip_locks_the_one_build_with_its_hash(pip_project: Locked, file: str) -> None:
+    accelerator, project, index = pip_project
+    packages = pip_lock(project / file)
+    assert packages["torch"]["version"] == f"{TORCH}+{accelerator}"
+    from_index = {
+        unquote(wheel["url"]): wheel["hashes"]
+        for package in packages.values()
+        for wheel in package.get("wheels", [])
+        if package["name"] == "torch" or wheel["url"].startswith(index.address)
+    }
+    assert from_index == {url: {"sha256": wheel.sha256} for url, wheel in fitting(accelerator, index).items()}
+
+
+def test_pip_downloads_no_other_build(pip_project: Locked) -> None:
+    accelerator, _, index = pip_project
+    assert {f"{index.address}/{path}" for path in index.downloaded()} == set(fitting(accelerator, index))
+
+
+@pytest.mark.parametrize(("file", "group"), [("pylock.toml", "--no-dev"), ("pylock.dev.toml", "--dev")])
 def test_pip_locks_the_same_packages_as_uv(
-    pip_project: Path, generate: Generate, make: Make, index: StubIndex, environment: dict[str, str]
+    pip_project: Locked, uv_project: Locked, environment: dict[str, str], file: str, group: str
 ) -> None:
-    need_program("uv")
-    twin = generate("uv", "cpu", index)
-    depend(twin, dependencies_of(pip_project), ["pytest>=8.4"])
-    make(twin, "lock")
-    for file, group in {"requirements.txt": "--no-dev", "requirements-dev.txt": "--dev"}.items():
-        command = ["uv", "export", "--frozen", "--no-hashes", "--no-emit-project", group]
-        exported = run([*command], cwd=twin, env=environment).stdout.splitlines()
-        wanted = [Requirement(line.split(" #")[0]) for line in exported if re.match("[a-z]", line)]
-        names = {requirement.name for requirement in wanted if applies(requirement, MACHINES["linux"])}
-        assert {"torch", "pydantic-settings"} < names
-        assert set(requirements(pip_project / file)) == names, file
+    command = ["uv", "export", "--quiet", "--frozen", "--no-hashes", "--no-emit-project", "--no-annotate", group]
+    exported = run([*command, "--no-header"], cwd=uv_project.path, env=environment).stdout.splitlines()
+    names = {wanted.name for wanted in map(Requirement, exported) if applies(wanted, MACHINES["linux"])}
+    assert {"torch", "pydantic-settings"} < names
+    assert set(pip_lock(pip_project.path / file)) == names
 
 
-def test_pip_has_nothing_to_lock_right_after(pip_project: Path, make: Make) -> None:
-    files = [pip_project / "requirements.txt", pip_project / "requirements-dev.txt"]
-    before = [file.read_bytes() for file in files]
-    make(pip_project, "lock")
-    assert [file.read_bytes() for file in files] == before
-
-
-@pytest.mark.parametrize("accelerator", BUILDS)
-def test_pip_locks_and_installs_the_one_build_with_its_hashes(
-    small_pip_project: Generate, make: Make, index: StubIndex, environment: dict[str, str], accelerator: str
-) -> None:
-    project = small_pip_project(accelerator, index)
-    make(project, "lock")
-    version = TORCH + BUILDS[accelerator]["linux"]
-    for file in (project / "requirements.txt", project / "requirements-dev.txt"):
-        locked = requirements(file)
-        assert str(locked["torch"][0].specifier) == f"=={version}"
-        assert locked["torch"][1] == hashes(index, version)
-        assert {name for name in locked if HARDWARE.search(name)} == PACKAGES[accelerator]
-        sources = {source(index, "+cpu"): None, source(index, f"+{accelerator}"): None}
-        assert options(file) == [f"--extra-index-url {address}" for address in sources]
-        assert ("colorama" in locked) is (file.name == "requirements-dev.txt")
-
-    command = [".venv/bin/pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--require-hashes"]
-    result = run([*command, "--report", "-", "-r", "requirements.txt"], cwd=project, env=environment)
+def test_pip_would_install_what_is_locked(pip_project: Locked, environment: dict[str, str]) -> None:
+    result = install(pip_project.path, environment)
     assert result.returncode == 0, result.stderr
-    items = json.loads(result.stdout)["install"]
-    origins = {canonicalize_name(item["metadata"]["name"]): item["download_info"]["url"] for item in items}
-    assert set(origins) == set(requirements(project / "requirements.txt"))
-    assert origins["torch"].startswith(source(index, BUILDS[accelerator]["linux"]) + "/")
-
-
-@pytest.mark.parametrize("accelerator", ["cu130", "rocm7.2"])
-def test_pip_on_arm_locks_the_build_for_the_cpu(
-    small_pip_project: Generate, make: Make, index: StubIndex, tmp_path: Path, accelerator: str
-) -> None:
-    project = small_pip_project(accelerator, index)
-    pretence = "import os\nreal = os.uname()\nos.uname = lambda: os.uname_result((*real[:4], 'aarch64'))\n"
-    (tmp_path / "sitecustomize.py").write_text(pretence)
-    make(project, "lock", PYTHONPATH=str(tmp_path), _PYTHON_HOST_PLATFORM="linux-aarch64")
-    for file in ("requirements.txt", "requirements-dev.txt"):
-        locked = requirements(project / file)
-        assert str(locked["torch"][0].specifier) == f"=={TORCH}+cpu"
-        assert not {name for name in locked if HARDWARE.search(name)}
-
-
-def test_pip_keeps_what_is_locked_when_something_changes(
-    small_pip_project: Generate, make: Make, index: StubIndex
-) -> None:
-    project = small_pip_project("cpu", index)
-    make(project, "lock")
-    files = [project / "requirements.txt", project / "requirements-dev.txt"]
-    before = [file.read_bytes() for file in files]
-
-    os.utime(project / "pyproject.toml")
-    make(project, "lock")
-    assert [file.read_bytes() for file in files] == before, "nothing has changed"
-
-    depend(project, ["typing-extensions>=4.12", "packaging"])
-    make(project, "lock")
-    for file, text in zip(files, before, strict=True):
-        locked = requirements(file)
-        assert str(locked["typing-extensions"][0].specifier) == "==4.12.2"
-        assert str(locked["torch"][0].specifier) == f"=={TORCH}+cpu"
-        assert set(locked) == set(re.findall(r"(?m)^([a-z0-9-]+)==", text.decode())) | {"packaging"}
-
-    other = small_pip_project("cu130", index)
-    depend(project, ["typing-extensions>=4.12", "packaging"])
-    shutil.copy(other / "requirements-torch.in", project)
-    make(project, "lock")
-    for file in files:
-        locked = requirements(file)
-        assert str(locked["typing-extensions"][0].specifier) == "==4.12.2"
-        assert str(locked["torch"][0].specifier) == f"=={TORCH}+cu130"
-        assert locked["torch"][1] == hashes(index, f"{TORCH}+cu130")
-
-
-def test_pip_installs_a_fresh_clone_as_locked(small_pip_project: Generate, make: Make, index: StubIndex) -> None:
-    """Git writes files in the order of their names, and keeps no times: a lock may look older than pyproject.toml."""
-    project = small_pip_project("cpu", index)
-    make(project, "lock")
-    for number, path in enumerate(sorted(file for file in project.iterdir() if file.is_file())):
-        os.utime(path, (1_800_000_000 + number, 1_800_000_000 + number))
-    plan = make(project, "--dry-run", "install")
-    assert "--require-hashes" in plan
-    assert "pip-compile" not in plan
+    items = {
+        item["metadata"]["name"].lower(): item["metadata"]["version"] for item in json.loads(result.stdout)["install"]
+    }
+    locked = pip_lock(pip_project.path / "pylock.toml")
+    assert sorted(items.values()) == sorted(package["version"] for package in locked.values())
+    assert items["torch"] == locked["torch"]["version"]
 
 
 def test_pip_refuses_another_file_in_the_builds_place(
-    small_pip_project: Generate, make: Make, index: StubIndex, environment: dict[str, str]
+    generate_pip: Callable[[str, StubIndex], Path], make: Make, index: StubIndex, environment: dict[str, str]
 ) -> None:
-    project = small_pip_project("cpu", index)
+    project = generate_pip("cpu", index)
+    depend(project, ["typing-extensions"], [])
     make(project, "lock")
     forged = Wheel("whl/cpu", "torch", f"{TORCH}+cpu", LINUX_X86_64, PYTHON)
-    assert f"sha256:{forged.sha256}" not in hashes(index, forged.version)
+    lock = project / "pylock.toml"
+    assert forged.sha256 not in lock.read_text()
     with StubIndex([forged]) as other:
-        lock = project / "requirements.txt"
         lock.write_text(lock.read_text().replace(index.address, other.address))
-        command = [".venv/bin/pip", "install", "--dry-run", "--ignore-installed", "--require-hashes", "--no-deps"]
-        result = run([*command, "-r", lock], cwd=project, env=environment)
+        result = install(project, environment)
+        assert other.downloaded()
     assert result.returncode != 0
     assert forged.sha256 in result.stderr
 
 
-@pytest.mark.parametrize(("accelerator", "missing"), [("cpu", "+cpu"), ("cu130", "+cu130")])
-def test_pip_refuses_to_lock_without_the_build(
-    small_pip_project: Generate, make: Make, accelerator: str, missing: str
+@pytest.mark.parametrize("accelerator", ["cu130", "rocm7.2"])
+def test_pip_on_arm_locks_the_build_for_the_cpu(
+    generate_pip: Callable[[str, StubIndex], Path], make: Make, index: StubIndex, tmp_path: Path, accelerator: str
 ) -> None:
-    with StubIndex(wheel for wheel in torch_wheels(TORCH) if wheel.version != TORCH + missing) as index:
-        project = small_pip_project(accelerator, index)
+    project = generate_pip(accelerator, index)
+    depend(project, ["typing-extensions"], [])
+    pretence = "import os\nreal = os.uname()\nos.uname = lambda: os.uname_result((*real[:4], 'aarch64'))\n"
+    (tmp_path / "sitecustomize.py").write_text(pretence)
+    make(project, "lock", PYTHONPATH=str(tmp_path), _PYTHON_HOST_PLATFORM="linux-aarch64")
+    packages = pip_lock(project / "pylock.toml")
+    (wheel,) = packages["torch"]["wheels"]
+    assert f"{TORCH}+cpu" == packages["torch"]["version"]
+    assert unquote(wheel["url"]).startswith(f"{index.address}/whl/cpu/torch-{TORCH}+cpu")
+    assert LINUX_AARCH64 in wheel["name"]
+    assert not {name for name in packages if HARDWARE.search(name)}
+
+
+def test_pip_installs_a_fresh_clone_as_locked(
+    generate: Generate, make: Make, index: StubIndex, environment: dict[str, str], tmp_path: Path
+) -> None:
+    project = generate("pip", "cpu", index)
+    depend(project, ["typing-extensions"], ["colorama"])
+    make(project, "lock")
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main"]
+    for arguments in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["commit", "-qm", "Start"],
+        ["clone", "-q", ".", tmp_path / "clone"],
+    ):
+        assert run([*git, *arguments], cwd=project, env=environment).returncode == 0, arguments
+    clone = tmp_path / "clone"
+    for number, path in enumerate(sorted(clone.iterdir())):  # the locks come before pyproject.toml
+        os.utime(path, (1_800_000_000 + number,) * 2)
+    assert "pip lock" not in make(clone, "install")
+    assert run(["git", "status", "--porcelain"], cwd=clone, env=environment).stdout == ""
+    installed = run([".venv/bin/pip", "list", "--format=freeze"], cwd=clone, env=environment).stdout
+    assert {f"torch=={TORCH}+cpu", "my-project==0.1.0"} < set(installed.split())
+    assert "colorama==" in installed
+
+
+# Both
+
+
+@pytest.mark.parametrize("manager", ["uv", "pip"])
+@pytest.mark.parametrize("missing", ["cpu", "cu130"])
+def test_nothing_is_locked_without_the_build(
+    request: pytest.FixtureRequest, generate: Generate, make: Make, manager: str, missing: str
+) -> None:
+    with StubIndex(wheel for wheel in torch_wheels(TORCH) if wheel.version != f"{TORCH}+{missing}") as index:
+        if manager == "pip":
+            project = request.getfixturevalue("generate_pip")(missing, index)
+        else:
+            project = generate("uv", missing, index)
+        depend(project, ["typing-extensions"], [])
         output = make(project, "lock", fails=True)
-    assert f"torch=={TORCH}{missing}" in output
-    assert not list(project.glob("requirements*.txt"))
+    assert f"torch=={TORCH}" in re.sub(r"\{.*?\}", "", output)
+    assert not [*project.glob("*lock*")]
