@@ -48,7 +48,7 @@ def main() -> None:
     """Installs, then runs the command line with .venv's programs first on PATH, and passes its exit code on."""
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - what runs this is whatever the machine has
         sys.exit(f"run.py: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     install()
     path = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])

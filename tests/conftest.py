@@ -12,13 +12,7 @@ from pytest_copie.plugin import Copie
 
 from tests.answers import covering
 from tests.hub import Hub
-from tests.program import run
 from tests.releases import clone
-
-__all__ = ["run"]
-
-TORCH_INDEX = os.environ.get("TORCH_INDEX", "")
-"""A mirror of PyTorch's index that projects install from; empty for the public one."""
 
 
 def need(condition: object, reason: str) -> None:
@@ -76,4 +70,3 @@ def hub() -> Iterator[Hub]:
     """A stand-in of the Hugging Face Hub on this machine."""
     with Hub() as hub:
         yield hub
-

@@ -12,6 +12,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any, NamedTuple
@@ -111,8 +112,9 @@ def accelerator(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def generate(copie_session: Copie, template: Path) -> Generate:
-    """Generates a project that gets torch from an index."""
+def generate(copie_session: Copie, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Generate:
+    """Generates a project that gets torch from an index; those for pip share one environment, with the pinned pip."""
+    environment = tmp_path_factory.mktemp("environment")
 
     def generate(manager: str, accelerator: str, index: StubIndex) -> Path:
         answers = {
@@ -126,6 +128,10 @@ def generate(copie_session: Copie, template: Path) -> Generate:
         }
         result = copie_session.copy(extra_answers=answers, template_dir=template)
         assert result.exit_code == 0 and result.project_dir, repr(result.exception)
+        if manager == "pip":
+            here = (sys.platform, platform.machine())
+            need(here == ("linux", "x86_64"), "pip locks for its own machine: needs Linux on x86-64")
+            (result.project_dir / ".venv").symlink_to(environment)
         return result.project_dir
 
     return generate
@@ -146,21 +152,20 @@ def make(environment: dict[str, str]) -> Make:
     return make
 
 
-def depend(project: Path, dependencies: list[str], dev: list[str] | None = None) -> None:
-    """Makes the project depend on nothing else than torch, what it requires for the accelerator, and these."""
+def depend(project: Path, dependencies: list[str] | None = None, dev: list[str] | None = None) -> None:
+    """Changes what the project depends on, besides torch and what that needs, or which tools it has, or both."""
     manifest = project / "pyproject.toml"
     text = manifest.read_text()
-    own = [line for line in tomllib.loads(text)["project"]["dependencies"] if re.match("torch=|[a-z-]*triton", line)]
-    assert own
-
-    def replace(text: str, name: str, items: list[str]) -> str:
-        lines = "".join(f"  {json.dumps(item)},\n" for item in items)
-        text, count = re.subn(rf"(?ms)^{name} = \[\n.*?^\]", lambda _: f"{name} = [\n{lines}]", text)
-        assert count == 1
-        return text
-
-    text = replace(text, "dependencies", [*own, *dependencies])
-    manifest.write_text(text if dev is None else replace(text, "dev", dev))
+    found = tomllib.loads(text)["project"]["dependencies"]
+    own = [line for line in found if re.match("torch=|[a-z-]*triton", line)]
+    for name, new in {"dependencies": dependencies and [*own, *dependencies], "dev": dev}.items():
+        if new is not None:
+            lines = json.dumps(new, indent=2)
+            text, count = re.subn(
+                rf"(?ms)^{name} = \[\n.*?^\]", lambda _, name=name, lines=lines: f"{name} = {lines}", text
+            )
+            assert count == 1
+    manifest.write_text(text)
 
 
 def applies(requirement: Requirement, where: Machine) -> bool:
@@ -285,26 +290,12 @@ def test_uv_exchanges_only_torch_for_another_accelerator(generate: Generate, mak
 
 
 @pytest.fixture(scope="module")
-def generate_pip(generate: Generate, make: Make, index: StubIndex) -> Callable[[str, StubIndex], Path]:
-    """Generates a project for pip; all of them share one environment, which holds nothing but the pinned pip."""
-    fits = (sys.platform, platform.machine()) == ("linux", "x86_64")
-    need(fits, "pip locks for its own machine: needs Linux on x86-64")
-    first = generate("pip", "cpu", index)
-    make(first, ".venv/bin/pip")
-
-    def generate_pip(accelerator: str, index: StubIndex) -> Path:
-        project = generate("pip", accelerator, index)
-        (project / ".venv").symlink_to(first / ".venv")
-        return project
-
-    return generate_pip
-
-
-@pytest.fixture(scope="module")
-def pip_project(accelerator: str, generate_pip: Callable[[str, StubIndex], Path], make: Make) -> Iterator[Locked]:
-    """The project as it is generated, for each accelerator."""
+def pip_project(accelerator: str, generate: Generate, make: Make) -> Iterator[Locked]:
+    """The project as it is generated, for each accelerator; once with all its tools, which take time to lock."""
     with StubIndex(torch_wheels(TORCH)) as index:
-        project = generate_pip(accelerator, index)
+        project = generate("pip", accelerator, index)
+        if accelerator != "cpu":
+            depend(project, dev=["pytest>=8.4"])
         make(project, "lock")
         yield Locked(accelerator, project, index)
 
@@ -324,16 +315,17 @@ def pip_lock(file: Path) -> dict[str, dict[str, Any]]:
 def fitting(accelerator: str, index: StubIndex) -> dict[str, Wheel]:
     """What of an index is for the accelerator on this machine: address -> wheel."""
     wanted = (f"whl/{accelerator}", PYTHON, LINUX_X86_64)
-    wheels = index.files.items()
     return {
-        index.address + path: each for path, each in wheels if (each.repository, each.python, each.platform) == wanted
+        index.address + path: wheel
+        for path, wheel in index.files.items()
+        if (wheel.repository, wheel.python, wheel.platform) == wanted
     }
 
 
-def install(project: Path, environment: dict[str, str]) -> CompletedProcess[str]:
-    """Has pip report what it would install from the lock into an empty environment."""
-    command = [".venv/bin/pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report=-"]
-    return run([*command, "--requirement=pylock.toml"], cwd=project, env=environment)
+def install(project: Path, lock: Path, environment: dict[str, str]) -> CompletedProcess[str]:
+    """Has pip report what it would install from a lock into an empty environment."""
+    command = [".venv/bin/pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report=-", "--requirement"]
+    return run([*command, lock], cwd=project, env=environment)
 
 
 def test_pip_is_told_one_build_for_each_machine(accelerator: str, generate: Generate, index: StubIndex) -> None:
@@ -362,50 +354,47 @@ def test_pip_downloads_no_other_build(pip_project: Locked) -> None:
     assert {f"{index.address}/{path}" for path in index.downloaded()} == set(fitting(accelerator, index))
 
 
-@pytest.mark.parametrize(("file", "group"), [("pylock.toml", "--no-dev"), ("pylock.dev.toml", "--dev")])
 def test_pip_locks_the_same_packages_as_uv(
-    pip_project: Locked, uv_project: Locked, environment: dict[str, str], file: str, group: str
+    pip_project: Locked, uv_project: Locked, environment: dict[str, str]
 ) -> None:
-    command = ["uv", "export", "--quiet", "--frozen", "--no-hashes", "--no-emit-project", "--no-annotate", group]
-    exported = run([*command, "--no-header"], cwd=uv_project.path, env=environment).stdout.splitlines()
+    command = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
+    plain = ["--no-hashes", "--no-annotate", "--no-header"]
+    exported = run([*command, *plain], cwd=uv_project.path, env=environment).stdout.splitlines()
     names = {wanted.name for wanted in map(Requirement, exported) if applies(wanted, MACHINES["linux"])}
     assert {"torch", "pydantic-settings"} < names
-    assert set(pip_lock(pip_project.path / file)) == names
+    assert set(pip_lock(pip_project.path / "pylock.toml")) == names
 
 
 def test_pip_would_install_what_is_locked(pip_project: Locked, environment: dict[str, str]) -> None:
-    result = install(pip_project.path, environment)
+    lock = pip_project.path / "pylock.toml"
+    result = install(pip_project.path, lock, environment)
     assert result.returncode == 0, result.stderr
-    items = {
-        item["metadata"]["name"].lower(): item["metadata"]["version"] for item in json.loads(result.stdout)["install"]
-    }
-    locked = pip_lock(pip_project.path / "pylock.toml")
-    assert sorted(items.values()) == sorted(package["version"] for package in locked.values())
-    assert items["torch"] == locked["torch"]["version"]
+    found = {item["download_info"]["url"] for item in json.loads(result.stdout)["install"]}
+    assert found == {package["wheels"][0]["url"] for package in pip_lock(lock).values()}
 
 
 def test_pip_refuses_another_file_in_the_builds_place(
-    generate_pip: Callable[[str, StubIndex], Path], make: Make, index: StubIndex, environment: dict[str, str]
+    pip_project: Locked, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    project = generate_pip("cpu", index)
-    depend(project, ["typing-extensions"], [])
-    make(project, "lock")
-    forged = Wheel("whl/cpu", "torch", f"{TORCH}+cpu", LINUX_X86_64, PYTHON)
-    lock = project / "pylock.toml"
-    assert forged.sha256 not in lock.read_text()
+    accelerator, project, index = pip_project
+    (torch,) = (wheel for wheel in fitting(accelerator, index).values() if wheel.name == "torch")
+    forged = replace(torch, requires=())
+    assert (forged.filename, forged.sha256 == torch.sha256) == (torch.filename, False)
     with StubIndex([forged]) as other:
-        lock.write_text(lock.read_text().replace(index.address, other.address))
-        result = install(project, environment)
-        assert other.downloaded()
+        lock = tmp_path / "pylock.toml"
+        url = f"{index.address}/whl/{accelerator}/torch-"
+        text = (project / "pylock.toml").read_text()
+        assert text.count(url) == 1
+        lock.write_text(text.replace(url, url.replace(index.address, other.address)))
+        result = install(project, lock, environment)
     assert result.returncode != 0
     assert forged.sha256 in result.stderr
 
 
-@pytest.mark.parametrize("accelerator", ["cu130", "rocm7.2"])
 def test_pip_on_arm_locks_the_build_for_the_cpu(
-    generate_pip: Callable[[str, StubIndex], Path], make: Make, index: StubIndex, tmp_path: Path, accelerator: str
+    generate: Generate, make: Make, index: StubIndex, tmp_path: Path
 ) -> None:
-    project = generate_pip(accelerator, index)
+    project = generate("pip", "cu130", index)
     depend(project, ["typing-extensions"], [])
     pretence = "import os\nreal = os.uname()\nos.uname = lambda: os.uname_result((*real[:4], 'aarch64'))\n"
     (tmp_path / "sitecustomize.py").write_text(pretence)
@@ -424,15 +413,10 @@ def test_pip_installs_a_fresh_clone_as_locked(
     project = generate("pip", "cpu", index)
     depend(project, ["typing-extensions"], ["colorama"])
     make(project, "lock")
-    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main"]
-    for arguments in (
-        ["init", "-q"],
-        ["add", "-A"],
-        ["commit", "-qm", "Start"],
-        ["clone", "-q", ".", tmp_path / "clone"],
-    ):
-        assert run([*git, *arguments], cwd=project, env=environment).returncode == 0, arguments
-    clone = tmp_path / "clone"
+    (project / ".venv").unlink()
+    git, clone = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com"], tmp_path / "clone"
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "Start"], ["clone", "-q", ".", clone]):
+        assert run([*git, *command], cwd=project, env=environment).returncode == 0, command
     for number, path in enumerate(sorted(clone.iterdir())):  # the locks come before pyproject.toml
         os.utime(path, (1_800_000_000 + number,) * 2)
     assert "pip lock" not in make(clone, "install")
@@ -445,17 +429,14 @@ def test_pip_installs_a_fresh_clone_as_locked(
 # Both
 
 
-@pytest.mark.parametrize("manager", ["uv", "pip"])
+@pytest.mark.parametrize(("manager", "reason"), [("uv", f"torch=={TORCH}"), ("pip", "ResolutionImpossible")])
 @pytest.mark.parametrize("missing", ["cpu", "cu130"])
 def test_nothing_is_locked_without_the_build(
-    request: pytest.FixtureRequest, generate: Generate, make: Make, manager: str, missing: str
+    generate: Generate, make: Make, manager: str, reason: str, missing: str
 ) -> None:
     with StubIndex(wheel for wheel in torch_wheels(TORCH) if wheel.version != f"{TORCH}+{missing}") as index:
-        if manager == "pip":
-            project = request.getfixturevalue("generate_pip")(missing, index)
-        else:
-            project = generate("uv", missing, index)
+        project = generate(manager, missing, index)
         depend(project, ["typing-extensions"], [])
         output = make(project, "lock", fails=True)
-    assert f"torch=={TORCH}" in re.sub(r"\{.*?\}", "", output)
+    assert reason in re.sub(r"\{.*?\}", "", output)
     assert not [*project.glob("*lock*")]

@@ -91,8 +91,16 @@ def test_ruff_finds_nothing(trees: list[Tree]) -> None:
 
 
 def test_yamllint_finds_nothing(trees: list[Tree]) -> None:
-    rules = "{extends: default, rules: {line-length: {max: 120}, document-start: disable, indentation: {indent-sequences: whatever}}}"
-    done = run(["yamllint", "--strict", "-d", rules, *[tree.path for tree in trees]])
+    rules = {"line-length": {"max": 120}, "document-start": "disable", "indentation": {"indent-sequences": "whatever"}}
+    done = run(
+        [
+            "yamllint",
+            "--strict",
+            "-d",
+            json.dumps({"extends": "default", "rules": rules}),
+            *[tree.path for tree in trees],
+        ]
+    )
     assert done.returncode == 0, done.stdout
 
 
