@@ -112,9 +112,9 @@ def accelerator(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def generate(copie_session: Copie, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Generate:
+def generate(copie_session: Copie, template: Path, make: Make) -> Generate:
     """Generates a project that gets torch from an index; those for pip share one environment, with the pinned pip."""
-    environment = tmp_path_factory.mktemp("environment")
+    environments: list[Path] = []
 
     def generate(manager: str, accelerator: str, index: StubIndex) -> Path:
         answers = {
@@ -131,7 +131,11 @@ def generate(copie_session: Copie, template: Path, tmp_path_factory: pytest.Temp
         if manager == "pip":
             here = (sys.platform, platform.machine())
             need(here == ("linux", "x86_64"), "pip locks for its own machine: needs Linux on x86-64")
-            (result.project_dir / ".venv").symlink_to(environment)
+            if environments:
+                (result.project_dir / ".venv").symlink_to(environments[0])
+            else:
+                make(result.project_dir, ".venv/bin/pip")
+                environments.append(result.project_dir / ".venv")
         return result.project_dir
 
     return generate
@@ -160,10 +164,8 @@ def depend(project: Path, dependencies: list[str] | None = None, dev: list[str] 
     own = [line for line in found if re.match("torch=|[a-z-]*triton", line)]
     for name, new in {"dependencies": dependencies and [*own, *dependencies], "dev": dev}.items():
         if new is not None:
-            lines = json.dumps(new, indent=2)
-            text, count = re.subn(
-                rf"(?ms)^{name} = \[\n.*?^\]", lambda _, name=name, lines=lines: f"{name} = {lines}", text
-            )
+            lines = f"{name} = {json.dumps(new, indent=2)}"
+            text, count = re.subn(rf"(?ms)^{name} = \[\n.*?^\]", lambda _, lines=lines: lines, text)
             assert count == 1
     manifest.write_text(text)
 
@@ -413,9 +415,8 @@ def test_pip_installs_a_fresh_clone_as_locked(
     project = generate("pip", "cpu", index)
     depend(project, ["typing-extensions"], ["colorama"])
     make(project, "lock")
-    (project / ".venv").unlink()
     git, clone = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com"], tmp_path / "clone"
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "Start"], ["clone", "-q", ".", clone]):
+    for command in (["init", "-q"], ["add", ".", ":!.venv"], ["commit", "-qm", "Start"], ["clone", "-q", ".", clone]):
         assert run([*git, *command], cwd=project, env=environment).returncode == 0, command
     for number, path in enumerate(sorted(clone.iterdir())):  # the locks come before pyproject.toml
         os.utime(path, (1_800_000_000 + number,) * 2)
