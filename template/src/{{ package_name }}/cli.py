@@ -15,7 +15,9 @@ from .predictor import InvalidInput, ModelUnavailable
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 for module in pkgutil.iter_modules(commands.__path__):
-    app.command(module.name)(getattr(importlib.import_module(f"{commands.__name__}.{module.name}"), module.name))
+    command = getattr(importlib.import_module(f"{commands.__name__}.{module.name}"), module.name, None)
+    if command:
+        app.command(module.name)(command)
 
 
 def main() -> None:
@@ -27,6 +29,8 @@ def main() -> None:
         message = str(error)
     except ValidationError as error:
         message = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8: {error}"
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     typer.echo(f"error: {message}", err=True)

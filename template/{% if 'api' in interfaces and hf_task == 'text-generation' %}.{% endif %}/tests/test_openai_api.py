@@ -18,7 +18,9 @@ def test_a_chat_is_continued(client: TestClient) -> None:
     assert usage["completion_tokens"] <= 4
 
 
-@pytest.mark.parametrize("change", [{"messages": []}, {"stream": True}, {"n": 2}, {"max_tokens": 4000}])
+@pytest.mark.parametrize(
+    "change", [{"messages": []}, {"stream": True}, {"n": 2}, {"max_tokens": 4000}, {"stop": ""}, {"stop": ["a"] * 9}]
+)
 def test_bad_input_is_refused_in_openai_shape(client: TestClient, change: dict[str, object]) -> None:
     body = {"model": "any", "messages": [{"role": "user", "content": "a happy dog"}]} | change
     answer = client.post("/v1/chat/completions", json=body)

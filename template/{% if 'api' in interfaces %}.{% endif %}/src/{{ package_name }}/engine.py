@@ -25,6 +25,7 @@ class Engine:
         self._settings = settings
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predictor")
         self._predictor: Predictor | None = None
+        self._stopped = False
         self.loading: Future[None] | None = None
         """Ends when the model is loaded, or cannot be."""
         self.loaded_at: datetime | None = None
@@ -37,9 +38,15 @@ class Engine:
         self.loading = self._thread.submit(self._load)
 
     def stop(self) -> None:
-        """Takes no more calls; returns when the one under way has ended."""
+        """Takes no more calls; returns when the one under way has ended, but does not wait for a load."""
+        self._stopped = True
         self.reason = "the server is shutting down"
-        self._thread.shutdown(cancel_futures=True)
+        self._thread.shutdown(wait=self._predictor is not None, cancel_futures=True)
+
+    @property
+    def revision(self) -> str | None:
+        """Revision of the loaded model; None while there is none."""
+        return self._predictor.revision if self._predictor else None
 
     @property
     def predictor(self) -> Predictor:
@@ -66,7 +73,7 @@ class Engine:
             logger.exception("the model failed to load")
         else:
             self.loaded_at = datetime.now(UTC)
-            self.reason = None
+            self.reason = "the server is shutting down" if self._stopped else None
             logger.info("loaded %s", self._settings.model)
             return
         logger.error("not ready: %s", self.reason)

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 REQUESTS = Counter("http_requests", "Requests by route and status.", ["method", "route", "status"])
 SECONDS = Histogram("http_request_duration_seconds", "Time from request to answer.", ["method", "route"])
 INPUTS = Histogram("predict_inputs", "Inputs in a request.", buckets=[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
+METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
 MODEL = Info("model", "The model that answers.")
 
 
@@ -34,5 +35,6 @@ class RequestMetrics:
             await self._app(scope, receive, noted)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            REQUESTS.labels(scope["method"], route, str(status)).inc()
-            SECONDS.labels(scope["method"], route).observe(time.perf_counter() - started)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            REQUESTS.labels(method, route, str(status)).inc()
+            SECONDS.labels(method, route).observe(time.perf_counter() - started)

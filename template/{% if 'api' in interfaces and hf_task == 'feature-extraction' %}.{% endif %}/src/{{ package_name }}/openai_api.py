@@ -19,7 +19,9 @@ class EmbeddingsRequest(BaseModel):
     """https://platform.openai.com/docs/api-reference/embeddings/create"""
 
     model: str = Field("", description="Ignored: the server has one model.")
-    input: Input | Annotated[list[Input], Field(min_length=1)] = Field(description="One text, or a list of them.")
+    input: Input | Annotated[list[Input], Field(min_length=1, fail_fast=True)] = Field(
+        description="One text, or a list of them."
+    )
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(None, ge=1)
 

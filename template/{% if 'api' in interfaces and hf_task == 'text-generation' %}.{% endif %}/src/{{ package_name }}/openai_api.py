@@ -15,6 +15,9 @@ from .task import Parameters
 router = APIRouter(prefix="/v1")
 
 
+Stop = Annotated[str, Field(min_length=1)]
+
+
 class Message(BaseModel):
     """One turn of a chat."""
 
@@ -29,10 +32,10 @@ class ChatRequest(BaseModel):
     messages: list[Message] = Field(min_length=1, max_length=1000)
     max_tokens: int | None = Field(None, ge=1, le=4096)
     max_completion_tokens: int | None = Field(None, ge=1, le=4096)
-    temperature: float | None = Field(None, ge=0, le=10)
+    temperature: float | None = Field(None, ge=0, le=10, description="Below 0.01 the likeliest token is taken.")
     top_p: float | None = Field(None, gt=0, le=1)
     seed: int | None = Field(None, ge=0, lt=2**63)
-    stop: str | list[Annotated[str, Field(min_length=1)]] | None = None
+    stop: Stop | Annotated[list[Stop], Field(max_length=8)] | None = None
     stream: Literal[False] | None = Field(None, description="Answers come whole.")
     n: Literal[1] | None = None
 
@@ -44,17 +47,13 @@ async def chat(request: Request, body: ChatRequest) -> JSONResponse:
     settings = get_settings()
     parameters = Parameters(
         max_new_tokens=body.max_completion_tokens or body.max_tokens or 256,
-        do_sample=False if body.temperature == 0 else None,
-        temperature=body.temperature or None,
+        do_sample=False if body.temperature is not None and body.temperature < 0.01 else None,
+        temperature=body.temperature if body.temperature is not None and body.temperature >= 0.01 else None,
         top_p=body.top_p,
         seed=body.seed,
         stop=[body.stop] if isinstance(body.stop, str) else body.stop or [],
     )
-    prompt = await engine.call("chat_prompt", [message.model_dump() for message in body.messages])
-    [generation] = await engine.predict([prompt], parameters)
-    text = generation["generated_text"]
-    asked = await engine.call("count_tokens", [prompt])
-    written = await engine.call("count_tokens", [text]) if text else 0
+    text, asked, written = await engine.call("chat", [each.model_dump() for each in body.messages], parameters)
     return JSONResponse(
         {
             "id": f"chatcmpl-{uuid.uuid4().hex}",

@@ -1,6 +1,7 @@
 """Files of records, read and written a piece at a time: lines, JSONL, CSV and Parquet."""
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -29,6 +30,10 @@ FORMATS = MappingProxyType(
 )
 
 
+OUTCOMES = ("prediction", "error")
+"""Names that the output adds to a record's fields."""
+
+
 @dataclass
 class Record:
     """One record of a file: what to predict from, and the fields that are passed through."""
@@ -49,12 +54,12 @@ class Writer(Protocol):
     def close(self) -> None: ...
 
 
-def format_of(path: Path) -> str:
-    """Name of the format that the file's ending stands for. Raises InvalidInput for an ending that is unknown."""
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        raise InvalidInput(f"{path}: unknown ending; give --format or one of {', '.join(FORMATS)}") from None
+def format_of(path: Path, default: str | None) -> str:
+    """Name of the format that the file's ending stands for. Raises InvalidInput if it is unknown and has no default."""
+    form = FORMATS.get(path.suffix.lower(), default)
+    if form is None:
+        raise InvalidInput(f"{path}: unknown ending; give --format or one of {', '.join(FORMATS)}")
+    return form
 
 
 def read(stream: IO[bytes], form: str, column: str) -> Iterator[Record]:
@@ -64,16 +69,25 @@ def read(stream: IO[bytes], form: str, column: str) -> Iterator[Record]:
     """
     readers = {"lines": _read_lines, "jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet}
     for record in readers[form](stream, column):
-        if record.error is None and not record.text.isprintable() and _has_surrogates(record.text):
-            record.error = "not UTF-8"
-        if record.error is None and not record.text.strip():
-            record.error = "empty"
+        for outcome in OUTCOMES:
+            record.fields.pop(outcome, None)  # of an earlier run over the same file
+        if record.error is None:
+            record.error = problem(record.text)
         yield record
+
+
+def problem(text: str) -> str | None:
+    """Why a text cannot be predicted from; None if it can."""
+    if not text.isprintable() and _has_surrogates(text):
+        return "not UTF-8"
+    return None if text.strip() else "empty"
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A stream whose content takes the place of `path` when the block ends, and vanishes if it fails."""
+    if not path.parent.is_dir():
+        raise InvalidInput(f"{path}: there is no folder {path.parent}")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as stream:
@@ -95,45 +109,42 @@ def writer(stream: IO[bytes], form: str) -> Writer:
 
 
 def _has_surrogates(text: str) -> bool:
-    return any("\udc80" <= character <= "\udcff" for character in text)
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _lines(stream: IO[bytes]) -> Iterator[tuple[int, str | None]]:
-    """Number and text of each line; None where it is too long. Bytes that are not UTF-8 become surrogates."""
+def _lines(stream: IO[bytes]) -> Iterator[tuple[int, str, str | None]]:
+    """Number and text of each line, and why it cannot be used, if so."""
     number = 0
     while line := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         if len(line) > MAX_LINE_BYTES:
             while line and not line.endswith(b"\n"):
                 line = stream.readline(MAX_LINE_BYTES)
-            yield number, None
+            yield number, "\n", f"longer than {MAX_LINE_BYTES:,} bytes"
             continue
-        text = line.decode("utf-8", errors="surrogateescape")
-        yield number, text.removeprefix("\ufeff") if number == 1 else text
-
-
-_TOO_LONG = f"longer than {MAX_LINE_BYTES:,} bytes"
+        text = line.decode("utf-8", errors="replace")
+        good = "\ufffd" not in text or text == line.decode("utf-8", errors="ignore")
+        yield number, text.removeprefix("\ufeff") if number == 1 else text, None if good else "not UTF-8"
 
 
 def _read_lines(stream: IO[bytes], column: str) -> Iterator[Record]:
-    for number, line in _lines(stream):
-        if line is None:
-            yield Record(number, error=_TOO_LONG)
-        else:
-            text = line.rstrip("\r\n")
-            yield Record(number, text, {column: text})
+    for number, line, error in _lines(stream):
+        text = line.rstrip("\r\n")
+        yield Record(number, text, {column: text}, error)
 
 
 def _read_jsonl(stream: IO[bytes], column: str) -> Iterator[Record]:
-    for number, line in _lines(stream):
-        if line is None:
-            yield Record(number, error=_TOO_LONG)
+    for number, line, problem in _lines(stream):
+        if problem:
+            yield Record(number, error=problem)
             continue
         try:
-            value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            reason = "nested too deeply" if isinstance(error, RecursionError) else f"{error.msg}, column {error.colno}"
-            yield Record(number, error=f"not JSON: {reason}")
+            value = json.loads(line, parse_constant=_no_number)
+        except json.JSONDecodeError as error:
+            yield Record(number, error=f"not JSON: {error.msg}, column {error.colno}")
+            continue
+        except (ValueError, RecursionError) as error:
+            yield Record(number, error=f"not JSON: {error}")
             continue
         fields = value if isinstance(value, dict) else {column: value}
         text = fields.get(column)
@@ -143,28 +154,47 @@ def _read_jsonl(stream: IO[bytes], column: str) -> Iterator[Record]:
             yield Record(number, fields=fields, error=f"no string called {column}")
 
 
+def _no_number(name: str) -> None:
+    """NaN and the infinities, which Python reads and JSON does not have."""
+    raise ValueError(f"{name} is not a number")
+
+
 def _read_csv(stream: IO[bytes], column: str) -> Iterator[Record]:
     csv.field_size_limit(MAX_LINE_BYTES)
-    rows = csv.reader((line if line is not None else "\n" for _, line in _lines(stream)), strict=True)
-    header = next(rows, None)
+    problems: dict[int, str] = {}
+
+    def texts() -> Iterator[str]:
+        for number, line, problem in _lines(stream):
+            if problem:
+                problems[number] = problem
+            yield line
+
+    rows = csv.reader(texts(), strict=True)
+    try:
+        header = next(rows, None)
+    except csv.Error as error:
+        raise InvalidInput(f"not CSV: {error}") from None
     if header is None:
         return
     if column not in header:
         raise InvalidInput(f"no column called {column} among {', '.join(header)}; name one with --column")
     while True:
         number = rows.line_num + 1
+        row: list[str] = []
+        error: str | None = None
         try:
             row = next(rows)
         except StopIteration:
             return
-        except csv.Error as error:
-            yield Record(number, error=f"not CSV: {error}")
-            continue
-        if len(row) == len(header):
-            fields: dict[str, Any] = dict(zip(header, row, strict=True))
-            yield Record(number, fields[column], fields)
-        else:
-            yield Record(number, error=f"{len(row)} fields, not {len(header)}")
+        except csv.Error as problem:
+            error = f"not CSV: {problem}"
+        error = next((problems.pop(each) for each in range(number, rows.line_num + 1) if each in problems), error)
+        if not row and not error:
+            continue  # a blank line
+        if not error and len(row) != len(header):
+            error = f"{len(row)} fields, not {len(header)}"
+        fields: dict[str, Any] = dict(zip(header, [*row, *[""] * len(header)], strict=False))
+        yield Record(number, fields[column], fields, error)
 
 
 def _read_parquet(stream: IO[bytes], column: str) -> Iterator[Record]:
@@ -177,7 +207,14 @@ def _read_parquet(stream: IO[bytes], column: str) -> Iterator[Record]:
     if column not in names:
         raise InvalidInput(f"no column called {column} among {', '.join(names)}; name one with --column")
     number = 0
-    for batch in table.iter_batches(batch_size=ROWS):
+    batches = table.iter_batches(batch_size=ROWS)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (arrow.ArrowException, OSError) as error:
+            raise InvalidInput(f"a broken Parquet file: {error}") from None
+        if batch is None:
+            return
         for fields in batch.to_pylist():
             number += 1
             text = fields[column]
@@ -197,7 +234,7 @@ def _pyarrow() -> tuple[Any, Any]:
 
 
 def _to_json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="replace") + b"\n"
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode() + b"\n"
 
 
 class _LineWriter:
@@ -221,35 +258,47 @@ class _JsonlWriter(_LineWriter):
         self._stream.write(_to_json({**record.fields, **outcome}))
 
 
-class _CsvWriter(_LineWriter):
-    """The record's own columns, then `prediction` as JSON and `error`."""
+class _CsvWriter:
+    """The record's own columns, as the first record that has any names them, then `prediction` as JSON and `error`."""
 
-    _header: list[str] | None = None
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._header: list[str] | None = None
+        self._waiting: list[Record] = []
 
     def write(self, record: Record, prediction: Any) -> None:
         if self._header is None:
-            self._header = list(record.fields)
-            self._row([*self._header, "prediction", "error"])
-        cells = [record.fields.get(name, "") for name in self._header]
+            if not record.fields and len(self._waiting) < ROWS:
+                self._waiting.append(record)
+                return
+            self._begin(list(record.fields))
+        self._write(record, prediction)
+
+    def close(self) -> None:
+        if self._header is None and self._waiting:
+            self._begin([])
+        self._stream.flush()
+
+    def _begin(self, header: list[str]) -> None:
+        self._header = header
+        self._row([*header, *OUTCOMES])
+        for record in self._waiting:
+            self._write(record, None)
+        self._waiting.clear()
+
+    def _write(self, record: Record, prediction: Any) -> None:
+        cells = [record.fields.get(name, "") for name in self._header or []]
         outcome = _to_json(prediction).decode().rstrip("\n") if record.error is None else ""
         self._row([*cells, outcome, record.error or ""])
 
     def _row(self, cells: Iterable[Any]) -> None:
-        csv.writer(_Encoded(self._stream), lineterminator="\n").writerow(cells)
-
-
-class _Encoded:
-    """Lets the csv module, which writes text, write to a binary stream."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        return self._stream.write(text.encode("utf-8", errors="replace"))
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerow(cells)
+        self._stream.write(text.getvalue().encode())
 
 
 class _ParquetWriter:
-    """The record's own columns, then `prediction` and `error`; types come from the first rows."""
+    """The record's own columns, then `prediction` and `error`; types come from the first rows with a prediction."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._arrow, self._parquet = _pyarrow()
@@ -259,23 +308,26 @@ class _ParquetWriter:
 
     def write(self, record: Record, prediction: Any) -> None:
         self._rows.append({**record.fields, "prediction": prediction, "error": record.error})
-        if len(self._rows) == ROWS:
+        if len(self._rows) >= ROWS and (self._file or any(row["prediction"] is not None for row in self._rows)):
             self._flush()
 
     def close(self) -> None:
-        self._flush()
-        if self._file is not None:
-            self._file.close()
+        if self._rows or self._file is None:
+            self._flush()
+        self._file.close()
 
     def _flush(self) -> None:
-        if self._file is None:
-            table = self._arrow.Table.from_pylist(self._rows)
-            schema = self._arrow.schema(
-                [each.with_type(self._arrow.string()) if str(each.type) == "null" else each for each in table.schema]
-            )
-            self._file = self._parquet.ParquetWriter(self._stream, schema)
         try:
+            if self._file is None:
+                self._file = self._parquet.ParquetWriter(self._stream, self._schema())
             self._file.write_table(self._arrow.Table.from_pylist(self._rows, schema=self._file.schema))
-        except (self._arrow.ArrowInvalid, self._arrow.ArrowTypeError) as error:
+        except (self._arrow.ArrowException, OverflowError) as error:
             raise InvalidInput(f"a Parquet column holds values of one type: {error}") from None
         self._rows.clear()
+
+    def _schema(self) -> Any:
+        names = dict.fromkeys(name for row in self._rows for name in row if name not in OUTCOMES)
+        rows = [{name: row.get(name) for name in (*names, *OUTCOMES)} for row in self._rows]
+        schema = self._arrow.Table.from_pylist(rows).schema if rows else self._arrow.schema([])
+        text = self._arrow.string()
+        return self._arrow.schema([each.with_type(text) if str(each.type) == "null" else each for each in schema])

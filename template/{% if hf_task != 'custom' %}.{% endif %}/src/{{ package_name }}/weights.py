@@ -1,5 +1,6 @@
 """Where the model's files are: a local folder, or the hub's cache filled at the pinned revision."""
 
+import json
 import re
 import sys
 from contextlib import suppress
@@ -36,6 +37,11 @@ def locate(settings: Settings) -> Path:
     return _download(settings.model, settings.revision)
 
 
+def revision_of(settings: Settings) -> str | None:
+    """The revision of the hub that the settings' model is taken from; None for a local folder."""
+    return None if Path(settings.model).expanduser().is_dir() else settings.revision
+
+
 def _download(model: str, revision: str) -> Path:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
@@ -49,7 +55,7 @@ def _download(model: str, revision: str) -> Path:
     answers = (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError)
     try:
         if re.fullmatch("[0-9a-f]{40}", revision):  # a commit that is there in full needs no hub
-            with suppress(LocalEntryNotFoundError):
+            with suppress(LocalEntryNotFoundError, ModelUnavailable):
                 return _snapshot(model, revision, local_files_only=True)
         try:
             # One question first: its answer tells what is wrong, where a download would try again and again.
@@ -99,7 +105,19 @@ def _snapshot(model: str, revision: str, local_files_only: bool) -> Path:
         folder = fetch([*WANTED, "*.bin"])
     if not _holds_model(folder):
         raise ModelUnavailable(f"{model} has no config.json: it is not a transformers model")
+    if missing := _missing_weights(folder):
+        raise ModelUnavailable(f"{model} lacks {missing}: run the command download with a network")
     return folder
+
+
+def _missing_weights(folder: Path) -> str:
+    """Name of a file of weights that should be in the folder and is not; empty if all are there."""
+    for index in folder.glob("*.safetensors.index.json"):
+        for shard in sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values())):
+            if not (folder / shard).is_file():
+                return str(shard)
+    found = any(folder.rglob("*.safetensors")) or any(folder.rglob("*.bin"))
+    return "" if found else "its weights"
 
 
 def _holds_model(folder: Path) -> bool:

@@ -75,7 +75,7 @@ class SentenceConfig:
             return ""
         if name not in self.prompts:
             known = ", ".join(self.prompts) or "no prompts"
-            raise InvalidInput(f"prompt_name: there is no prompt {name}; the model defines {known}")
+            raise InvalidInput(f"prompt_name: there is no prompt {name!r}; the model defines {known}")
         return self.prompts[name]
 
     def dense(self, folder: Path) -> list[torch.nn.Module]:
@@ -108,7 +108,10 @@ def pool(tokens: torch.Tensor, mask: torch.Tensor, modes: tuple[str, ...]) -> to
 
 
 def _json(path: Path, default: Any) -> Any:
-    return json.loads(path.read_text("utf-8")) if path.is_file() else default
+    try:
+        return json.loads(path.read_text("utf-8")) if path.is_file() else default
+    except ValueError as error:
+        raise ModelUnavailable(f"{path} is not JSON: {error}") from None
 
 
 def _pooling(options: dict[str, Any]) -> tuple[str, ...]:

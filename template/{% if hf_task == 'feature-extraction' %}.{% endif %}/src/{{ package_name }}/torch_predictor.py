@@ -12,6 +12,7 @@ from .sentence import SentenceConfig, pool
 from .settings import Settings
 from .task import Parameters
 from .torch_model import in_batches, load, load_network, longest_input
+from .weights import revision_of
 
 
 class TorchPredictor:
@@ -19,7 +20,7 @@ class TorchPredictor:
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.model = settings.model
-        self.revision = settings.revision
+        self.revision = revision_of(settings)
         self._batch_size = settings.max_batch_size
         self._config = SentenceConfig.read(folder)
         self._tokenizer = load(AutoTokenizer, folder / self._config.transformer)

@@ -10,6 +10,7 @@ from .predictor import InvalidInput, ModelUnavailable
 from .settings import Settings
 from .task import Fill, Parameters
 from .torch_model import in_batches, load, load_network, longest_input
+from .weights import revision_of
 
 
 class TorchPredictor:
@@ -17,7 +18,7 @@ class TorchPredictor:
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.model = settings.model
-        self.revision = settings.revision
+        self.revision = revision_of(settings)
         self._batch_size = settings.max_batch_size
         self._tokenizer = load(AutoTokenizer, folder)
         self._network = load_network(AutoModelForMaskedLM, folder, settings)

@@ -39,5 +39,5 @@ def from_text(text: str) -> bytes:
 
     try:
         return Path(text).read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{text}: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{text!r}: {getattr(error, 'strerror', None) or error}") from None

@@ -4,16 +4,18 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+import torch
+from PIL import Image, ImageOps
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from .predictor import InvalidInput
 from .settings import Settings
 from .task import Label, Parameters
 from .torch_model import in_batches, load, load_network, scores_of
+from .weights import revision_of
 
-UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for a file that is no image, or a broken one."""
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+"""What is read; Pillow knows more, some of them by calling other programs."""
 
 MAX_PIXELS = 50_000_000
 """A small file can hold a huge image; one of more pixels is refused before it is unpacked."""
@@ -24,7 +26,7 @@ class TorchPredictor:
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.model = settings.model
-        self.revision = settings.revision
+        self.revision = revision_of(settings)
         self._batch_size = settings.max_batch_size
         self._processor = load(AutoImageProcessor, folder, backend="pil")
         self._network = load_network(AutoModelForImageClassification, folder, settings)
@@ -34,10 +36,11 @@ class TorchPredictor:
         return in_batches(inputs, len, self._batch_size, lambda batch: self._classify(batch, parameters))
 
     def _classify(self, batch: list[bytes], parameters: Parameters) -> list[list[Label]]:
-        features = self._processor(images=[_open(data) for data in batch], return_tensors="pt")
+        # One image at a time is unpacked: small files can hold large ones.
+        pixels = [self._processor(images=_open(data), return_tensors="pt")["pixel_values"] for data in batch]
         config = self._network.config
         several = config.problem_type == "multi_label_classification" or config.num_labels == 1
-        logits = self._network(**features.to(self._network.device)).logits
+        logits = self._network(pixel_values=torch.cat(pixels).to(self._network.device)).logits
         scores = scores_of(logits, parameters.function_to_apply, several)
         best = scores.topk(min(parameters.top_k, config.num_labels), dim=1)
         return [
@@ -48,12 +51,12 @@ class TorchPredictor:
 
 def _open(data: bytes) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(data))
-    except UNREADABLE:
-        raise InvalidInput("an input is not an image") from None
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Exception:  # broken files make Pillow raise nearly anything
+        raise InvalidInput(f"an input is not an image of a known format: {', '.join(FORMATS)}") from None
     if image.width * image.height > MAX_PIXELS:
         raise InvalidInput(f"an image has {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
     try:
         return ImageOps.exif_transpose(image).convert("RGB")
-    except UNREADABLE:
+    except Exception:  # the same
         raise InvalidInput("an input is a broken image") from None

@@ -29,10 +29,10 @@ class Parameters(BaseModel):
     do_sample: bool | None = Field(
         None, description="Draw at random; by default if temperature, top_k or top_p is set."
     )
-    temperature: float | None = Field(None, gt=0, le=10, description="Above 1 is more surprising, below 1 less.")
+    temperature: float | None = Field(None, ge=0.01, le=10, description="Above 1 is more surprising, below 1 less.")
     top_k: int | None = Field(None, ge=1, description="Draw among this many tokens.")
     top_p: float | None = Field(None, gt=0, le=1, description="Draw among the likeliest tokens up to this probability.")
-    repetition_penalty: float | None = Field(None, gt=0, le=10, description="Above 1 repeats less.")
+    repetition_penalty: float | None = Field(None, ge=0.01, le=10, description="Above 1 repeats less.")
     seed: int | None = Field(None, ge=0, lt=2**63, description="Draw the same again.")
     stop: list[Annotated[str, Field(min_length=1)]] = Field([], max_length=8, description="Texts to stop at.")
     return_full_text: bool = Field(False, description="Give the prompt back too.")

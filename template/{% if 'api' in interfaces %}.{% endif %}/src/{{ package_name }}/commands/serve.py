@@ -1,5 +1,6 @@
 """Runs the API."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,19 +12,17 @@ def serve(
     reload: Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")] = False,
 ) -> None:
     """Serve the model over HTTP until SIGTERM or Ctrl-C."""
-    import logging
-
     import uvicorn
 
     from ..settings import get_settings
 
     settings = get_settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s: %(name)s: %(message)s")
     uvicorn.run(
         f"{__name__.partition('.')[0]}.api:app",
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
         reload=reload,
+        reload_dirs=[str(Path(__file__).parents[1])] if reload else None,
         log_level=settings.log_level,
         timeout_graceful_shutdown=30,
     )

@@ -45,18 +45,21 @@ def predict(
     """
     parameters = _parameters(parameter or [])
     if inputs:
-        if source:
-            raise typer.BadParameter("give inputs or --input, not both")
+        if source or target:
+            raise typer.BadParameter("inputs are answered on standard output: --input and --output are for files")
+        for text in inputs:
+            if reason := records.problem(text):
+                raise InvalidInput(f"{text!r}: {reason}")
         if dry_run:
             typer.echo(f"would predict from {len(inputs)} inputs")
             return
         predictions = load_predictor(get_settings()).predict([from_text(text) for text in inputs], parameters)
         _show(predictions)
         return
-    if source is None and sys.stdin.isatty():
+    if source is None and (sys.stdin is None or sys.stdin.isatty()):
         raise typer.BadParameter("nothing to predict from: give inputs, --input or standard input")
-    reads: str = form or (records.format_of(source) if source else "lines")
-    writes: str = records.format_of(target) if target else reads
+    reads: str = form or (records.format_of(source, None) if source else "lines")
+    writes: str = records.format_of(target, form) if target else reads
     if writes == "parquet" and target is None:
         raise typer.BadParameter("Parquet goes to a file: give --output")
     _predict_file(source, target, reads, writes, column, parameters, dry_run)
@@ -77,8 +80,11 @@ def _predict_file(
     done = failed = 0
     with ExitStack() as stack:
         stream = stack.enter_context(source.open("rb")) if source else sys.stdin.buffer
-        predictor = None if dry_run else load_predictor(settings)
         writer: Writer | None = None
+        if not dry_run:
+            output = stack.enter_context(records.replacing(target)) if target else sys.stdout.buffer
+            writer = records.writer(output, writes)
+        predictor = None if dry_run else load_predictor(settings)
         progress = stack.enter_context(
             Progress(
                 TextColumn("{task.completed:,.0f} of {task.total:,.0f} bytes"),
@@ -91,9 +97,6 @@ def _predict_file(
             )
         )
         bar = progress.add_task("predict", total=source.stat().st_size if source else None)
-        if not dry_run:
-            output = stack.enter_context(records.replacing(target)) if target else sys.stdout.buffer
-            writer = records.writer(output, writes)
         incoming = records.read(stream, reads, column)
         while chunk := list(islice(incoming, settings.max_batch_size * BATCHES)):
             outcomes = _attempt(predictor, chunk, parameters) if predictor else ((record, None) for record in chunk)
@@ -101,10 +104,11 @@ def _predict_file(
                 done += 1
                 if record.error is not None:
                     failed += 1
-                    console.print(f"line {record.number}: {record.error}", style="red", highlight=False, markup=False)
+                    reason = f"line {record.number}: {record.error}"
+                    console.print(reason, style="red", highlight=False, markup=False, soft_wrap=True)
                 if writer:
                     writer.write(record, prediction)
-            if source:
+            if source and stream.seekable():
                 progress.update(bar, completed=stream.tell())
         if writer:
             writer.close()

@@ -10,10 +10,12 @@ def download(
 ) -> None:
     """Download the model at its pinned revision into the hub's cache and print the folder."""
     from ..settings import get_settings
-    from ..weights import locate
+    from ..weights import locate, revision_of
 
     settings = get_settings()
     if dry_run:
-        typer.echo(f"would download {settings.model} at revision {settings.revision}")
+        revision = revision_of(settings)
+        at = f"download {settings.model} at revision {revision}" if revision else f"use the folder {settings.model}"
+        typer.echo(f"would {at}")
         return
     typer.echo(str(locate(settings)))
