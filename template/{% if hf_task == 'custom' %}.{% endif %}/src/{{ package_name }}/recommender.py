@@ -26,7 +26,7 @@ class Recommender:
 
     def __init__(self, ratings: np.ndarray, components: int = 4, seed: int = 0) -> None:
         self.model = "recommender"
-        self.revision = f"{ratings.shape[0]} users, {ratings.shape[1]} items"
+        self.revision: str | None = f"{ratings.shape[0]} users, {ratings.shape[1]} items"
         rated = ratings > 0
         means = ratings.sum(axis=1, keepdims=True) / np.maximum(rated.sum(axis=1, keepdims=True), 1)
         centred = np.where(rated, ratings - means, 0)
