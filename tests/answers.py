@@ -21,13 +21,13 @@ def values() -> "OrderedDict[str, list[Any]]":
     del fixed["runtime"], fixed["interfaces"]
     pythons = sorted({python for release in TABLE["releases"].values() for python in release["python"]})
     return OrderedDict(
-        **fixed,
+        torch_version=[*TABLE["releases"], "none"],
+        accelerator=list(TABLE["accelerators"]),
+        python_version=[python for python in pythons if python not in TABLE["ended"]],
         hf_task=list(TASKS),
+        **fixed,
         runtime=sorted({runtime for task in TASKS.values() for runtime in task["runtimes"]}),
         interfaces=[["cli"], ["api"], ["cli", "api"]],
-        torch_version=[*TABLE["releases"], "none"],
-        python_version=[python for python in pythons if python not in TABLE["ended"]],
-        accelerator=list(TABLE["accelerators"]),
         hf_model=["default", "", "an-org/a_model.v2"],
         owner=["", "an-owner"],
         author_email=["", "somebody@example.org"],

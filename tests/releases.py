@@ -86,6 +86,7 @@ def clone(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     commit(folder, "The working tree", NEWEST)
+    git(folder, "gc", "--quiet")  # every copy clones this once more
     return folder
 
 

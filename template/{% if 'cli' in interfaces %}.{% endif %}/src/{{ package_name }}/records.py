@@ -16,7 +16,7 @@ from .predictor import InvalidInput
 MAX_LINE_BYTES = 10_000_000
 """A longer line is an error of its own and is never held in memory."""
 
-ROWS = 1024
+ROWS = 256
 """Rows of a Parquet file that are held at once."""
 
 FORMATS = MappingProxyType(
@@ -200,7 +200,8 @@ def _read_csv(stream: IO[bytes], column: str) -> Iterator[Record]:
 def _read_parquet(stream: IO[bytes], column: str) -> Iterator[Record]:
     arrow, parquet = _pyarrow()
     try:
-        table = parquet.ParquetFile(stream)
+        # Without these two, a whole row group is held: often the whole file.
+        table = parquet.ParquetFile(stream, buffer_size=1 << 20, pre_buffer=False)
     except arrow.ArrowInvalid as error:
         raise InvalidInput(f"not a Parquet file: {error}") from None
     names = table.schema_arrow.names
