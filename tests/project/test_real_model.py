@@ -123,6 +123,15 @@ def test_the_api_speaks_to_the_clients_of_hugging_face_and_openai(project: Proje
         assert math.hypot(*cut) == pytest.approx(1, abs=1e-5)
 
 
+def test_a_parameter_that_fits_no_record_is_said_once(project: Project, minilm: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n")
+    call = ["predict", "--input", tmp_path / "in.txt", "--output", tmp_path / "out.jsonl", "-p", "dimensions=9999"]
+    done = project.run(*call, MY_PROJECT_MODEL=str(minilm))
+    assert done.returncode == 1
+    assert one_line(done.stderr) == "error: dimensions: the model gives 384, not 9999"
+    assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+
+
 def test_terminating_the_server_ends_it_in_order(project: Project, minilm: Path) -> None:
     with project.served(MY_PROJECT_MODEL=str(minilm)) as server:
         pass

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from .predictor import InvalidInput
 from .settings import Settings
 from .task import Label, Parameters
-from .torch_model import in_batches, load, load_network, longest_input, scores_of
+from .torch_model import in_batches, load, load_network, longest_input, refuse_longer, scores_of
 from .weights import revision_of
 
 
@@ -28,12 +27,7 @@ class TorchPredictor:
         encoded: list[list[int]] = self._tokenizer(
             list(inputs), truncation=parameters.truncate, max_length=self._longest, verbose=False
         )["input_ids"]
-        for ids in encoded:
-            if len(ids) > self._longest:
-                raise InvalidInput(
-                    f"a text has {len(ids)} tokens and the model takes {self._longest}: "
-                    "shorten it, or set the parameter truncate to true"
-                )
+        refuse_longer(encoded, self._longest)
         return in_batches(encoded, len, self._batch_size, lambda batch: self._classify(batch, parameters))
 
     def _classify(self, batch: list[list[int]], parameters: Parameters) -> list[list[Label]]:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from .. import records
-from ..predictor import InvalidInput, Predictor, load_predictor
+from ..predictor import InvalidInput, InvalidParameter, Predictor, load_predictor
 from ..records import Record, Writer
 from ..settings import get_settings
 from ..task import Parameters, from_text
@@ -120,7 +120,10 @@ def _predict_file(
 
 
 def _attempt(predictor: Predictor, chunk: list[Record], parameters: Parameters) -> Iterator[tuple[Record, Any]]:
-    """Each record with its prediction; if the chunk fails as a whole, one by one, so that only the bad one does."""
+    """Each record with its prediction; if the chunk fails as a whole, one by one, so that only the bad one does.
+
+    Raises InvalidParameter.
+    """
     good = []
     for record in chunk:
         if record.error is None:
@@ -132,6 +135,8 @@ def _attempt(predictor: Predictor, chunk: list[Record], parameters: Parameters) 
     try:
         computed = predictor.predict([each for _, each in good], parameters)
         predictions = {record.number: each for (record, _), each in zip(good, computed, strict=True)}
+    except InvalidParameter:
+        raise
     except InvalidInput:
         for record, each in good:
             try:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import torch
 
-from .predictor import InvalidInput, ModelUnavailable
+from .predictor import InvalidParameter, ModelUnavailable
 
 MODES = {
     "cls_token": "cls",
@@ -69,13 +69,13 @@ class SentenceConfig:
         return config
 
     def prompt(self, name: str | None) -> str:
-        """Text to put before every input. Raises InvalidInput for a name that the model does not define."""
+        """Text to put before every input. Raises InvalidParameter for a name that the model does not define."""
         name = name or self.default_prompt
         if name is None:
             return ""
         if name not in self.prompts:
             known = ", ".join(self.prompts) or "no prompts"
-            raise InvalidInput(f"prompt_name: there is no prompt {name!r}; the model defines {known}")
+            raise InvalidParameter(f"prompt_name: there is no prompt {name!r}; the model defines {known}")
         return self.prompts[name]
 
     def dense(self, folder: Path) -> list[torch.nn.Module]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import transformers
 
-from .predictor import ModelUnavailable
+from .predictor import InvalidInput, ModelUnavailable
 from .settings import Settings
 
 
@@ -49,6 +49,16 @@ def longest_input(tokenizer: Any, network: Any) -> int:
     if network.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "esm") and padding is not None:
         positions -= padding + 1  # these number positions from behind the padding token
     return min(tokenizer.model_max_length, positions)
+
+
+def refuse_longer(encoded: Sequence[Sequence[int]], longest: int) -> None:
+    """Raises InvalidInput if a text has more tokens than the model takes."""
+    for ids in encoded:
+        if len(ids) > longest:
+            raise InvalidInput(
+                f"a text has {len(ids)} tokens and the model takes {longest}: "
+                "shorten it, or set the parameter truncate to true"
+            )
 
 
 def in_batches(

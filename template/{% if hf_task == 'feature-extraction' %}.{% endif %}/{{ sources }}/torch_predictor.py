@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from .predictor import InvalidInput
+from .predictor import InvalidParameter
 from .sentence import SentenceConfig, pool
 from .settings import Settings
 from .task import Parameters
-from .torch_model import in_batches, load, load_network, longest_input
+from .torch_model import in_batches, load, load_network, longest_input, refuse_longer
 from .weights import revision_of
 
 
@@ -49,12 +49,7 @@ class TorchPredictor:
         encoded: list[list[int]] = self._tokenizer(
             prepared, truncation=parameters.truncate, max_length=self._longest, verbose=False
         )["input_ids"]
-        for ids in encoded:
-            if len(ids) > self._longest:
-                raise InvalidInput(
-                    f"a text has {len(ids)} tokens and the model takes {self._longest}: "
-                    "shorten it, or set the parameter truncate to true"
-                )
+        refuse_longer(encoded, self._longest)
         return encoded
 
     def _embed(self, batch: list[list[int]], parameters: Parameters) -> torch.Tensor:
@@ -65,7 +60,7 @@ class TorchPredictor:
             vectors = layer(vectors)
         if parameters.dimensions is not None:
             if parameters.dimensions > vectors.shape[1]:
-                raise InvalidInput(f"dimensions: the model gives {vectors.shape[1]}, not {parameters.dimensions}")
+                raise InvalidParameter(f"dimensions: the model gives {vectors.shape[1]}, not {parameters.dimensions}")
             vectors = vectors[:, : parameters.dimensions]
         if self._config.normalize if parameters.normalize is None else parameters.normalize:
             vectors = torch.nn.functional.normalize(vectors, dim=1)
