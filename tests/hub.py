@@ -84,14 +84,14 @@ class Refusal(Exception):
 
 
 class Hub(ThreadingHTTPServer):
-    """The stand-in: a context manager that serves on a port of 127.0.0.1 until it is left."""
+    """The stand-in: a context manager that serves on a port until it is left."""
 
     request_queue_size = 64
 
-    def __init__(self, port: int = 0, token: str = TOKEN) -> None:
-        """Take a port (any free one by default); ``token`` is the one that opens gated and private repositories."""
-        super().__init__(("127.0.0.1", port), Handler)
-        self.endpoint = f"http://127.0.0.1:{self.server_port}"
+    def __init__(self, port: int = 0, token: str = TOKEN, host: str = "127.0.0.1") -> None:
+        """Take a port (any free one by default) of an address; ``token`` opens gated and private repositories."""
+        super().__init__((host, port), Handler)
+        self.endpoint = f"http://{host}:{self.server_port}"
         self.token = token
         self.requests: list[Request] = []
         self.repositories: dict[str, Repository] = {}
