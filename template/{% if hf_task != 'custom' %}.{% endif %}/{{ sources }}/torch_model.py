@@ -29,6 +29,8 @@ def choose_device(name: str) -> torch.device:
 def load(auto_class: Any, folder: Path, **options: Any) -> Any:
     """`auto_class.from_pretrained(folder)`, never from the network. Raises ModelUnavailable."""
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_default_handler()  # the process decides how it logs
+    transformers.utils.logging.enable_propagation()
     try:
         return auto_class.from_pretrained(folder, local_files_only=True, **options)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:

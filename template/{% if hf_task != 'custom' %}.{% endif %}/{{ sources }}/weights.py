@@ -1,6 +1,7 @@
 """Where the model's files are: a local folder, or the hub's cache filled at the pinned revision."""
 
 import json
+import logging
 import re
 import sys
 from contextlib import suppress
@@ -52,6 +53,7 @@ def _download(model: str, revision: str) -> Path:
         RevisionNotFoundError,
     )
 
+    logging.getLogger("huggingface_hub").handlers.clear()  # the process decides how it logs
     answers = (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError)
     try:
         if re.fullmatch("[0-9a-f]{40}", revision):  # a commit that is there in full needs no hub
