@@ -25,23 +25,32 @@ class Engine:
         self._settings = settings
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predictor")
         self._predictor: Predictor | None = None
+        self._draining = False
         self._stopped = False
         self.loading: Future[None] | None = None
         """Ends when the model is loaded, or cannot be."""
         self.loaded_at: datetime | None = None
         """When the model was loaded, in UTC."""
-        self.reason: str | None = "the model is loading"
-        """Why the engine is not ready; None when it is."""
+        self._reason: str | None = "the model is loading"
 
     def start(self) -> None:
         """Begins to load the model, and returns at once."""
         self.loading = self._thread.submit(self._load)
 
+    def drain(self) -> None:
+        """Is not ready any more, but takes the calls of requests under way, which may need several."""
+        self._draining = True
+
     def stop(self) -> None:
         """Takes no more calls; returns when the one under way has ended, but does not wait for a load."""
+        self.drain()
         self._stopped = True
-        self.reason = "the server is shutting down"
         self._thread.shutdown(wait=self._predictor is not None, cancel_futures=True)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the engine is not ready; None when it is."""
+        return "the server is shutting down" if self._draining else self._reason
 
     @property
     def revision(self) -> str | None:
@@ -51,7 +60,7 @@ class Engine:
     @property
     def predictor(self) -> Predictor:
         """The loaded predictor. Raises NotReady."""
-        if self._predictor is None or self.reason:
+        if self._predictor is None or self._stopped:
             raise NotReady(self.reason or "the model is loading")
         return self._predictor
 
@@ -67,13 +76,13 @@ class Engine:
         try:
             self._predictor = load_predictor(self._settings)
         except ModelUnavailable as error:
-            self.reason = str(error)
+            self._reason = str(error)
         except Exception as error:
-            self.reason = f"the model failed to load: {type(error).__name__}"
+            self._reason = f"the model failed to load: {type(error).__name__}"
             logger.exception("the model failed to load")
         else:
             self.loaded_at = datetime.now(UTC)
-            self.reason = "the server is shutting down" if self._stopped else None
+            self._reason = None
             logger.info("loaded %s", self._settings.model)
             return
         logger.error("not ready: %s", self.reason)

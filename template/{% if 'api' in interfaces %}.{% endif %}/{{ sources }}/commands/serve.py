@@ -12,17 +12,31 @@ def serve(
     reload: Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")] = False,
 ) -> None:
     """Serve the model over HTTP until SIGTERM or Ctrl-C."""
-    import uvicorn
+    from uvicorn import Config
+    from uvicorn.supervisors import ChangeReload
 
+    from ..logs import configuration
+    from ..server import Server
     from ..settings import get_settings
 
     settings = get_settings()
-    uvicorn.run(
+    config = Config(
         f"{__name__.partition('.')[0]}.api:app",
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
         reload=reload,
         reload_dirs=[str(Path(__file__).parents[1])] if reload else None,
+        log_config=configuration(settings.log_level, settings.log_format),
         log_level=settings.log_level,
         timeout_graceful_shutdown=30,
     )
+    server = Server(config)
+    try:
+        if reload:
+            ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
+        else:
+            server.run()
+    except KeyboardInterrupt:
+        return
+    if not reload and not server.started:
+        raise typer.Exit(3)
