@@ -159,6 +159,26 @@ def test_an_answer_changes_without_another_version_of_the_template(template: Pat
     assert stored(project) == stored(wanted)
 
 
+@pytest.mark.parametrize(
+    ("file", "emitted", "updated"),
+    [
+        ("{{ sources }}/doctor/__init__.py", "src/my_project/doctor/__init__.py", True),
+        ("{{ sources }}/commands/doctor.py", "src/my_project/commands/doctor.py", True),
+        ("tests/test_doctor.py.jinja", "tests/test_doctor.py", True),
+        ("{{ sources }}/cli.py", "src/my_project/cli.py", False),
+        ("tests/test_cli.py.jinja", "tests/test_cli.py", False),
+    ],
+)
+def test_of_the_sources_an_update_brings_the_checks_of_doctor_alone(
+    template: Path, tmp_path: Path, file: str, emitted: str, updated: bool
+) -> None:
+    newer = next_release(template, tmp_path / "template", f"template/{file}", lambda text: text + "# New\n")
+    project = copied(newer, NEWEST, tmp_path / "project")
+    done = copier("update", "--defaults", "--quiet", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert (project / emitted).read_text().endswith("# New\n") == updated
+
+
 def test_an_update_to_the_same_version_changes_nothing(projects: Projects, tmp_path: Path) -> None:
     project = working_copy(projects({}), tmp_path / "project")
     done = copier("update", "--defaults", cwd=project)
