@@ -29,6 +29,7 @@ def values() -> "OrderedDict[str, list[Any]]":
         runtime=sorted({runtime for task in TASKS.values() for runtime in task["runtimes"]}),
         interfaces=[["cli"], ["api"], ["cli", "api"]],
         hf_model=["default", "", "an-org/a_model.v2"],
+        image_registry=["", "registry.example.org:5000/mirror"],
         owner=["", "an-owner"],
         author_email=["", "somebody@example.org"],
         project_name=["My Project", "Zürich's 2nd: a *very* long name that may wrap & may break #1"],
@@ -99,6 +100,8 @@ def as_data(row: dict[str, Any]) -> dict[str, Any]:
         del data["hf_model"]
     if data["hf_task"] == "custom":
         del data["runtime"]
+    if data["hf_task"] == "custom" or data.get("hf_model") == "":
+        del data["weights"]
     if data["torch_version"] == "none":
         del data["accelerator"]
     return data

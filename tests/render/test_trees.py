@@ -15,6 +15,8 @@ from tests import answers
 from tests.conftest import Tree, need_program
 from tests.program import run
 
+yaml.SafeLoader.add_constructor("!reset", lambda loader, node: None)  # compose's own
+
 TEXT_OF_FEATURES = {
     "api": re.compile(r"fastapi|uvicorn|prometheus|\bserve\b", re.IGNORECASE),
     "uv": re.compile(r"\buv\b"),

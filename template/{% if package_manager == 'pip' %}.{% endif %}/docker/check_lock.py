@@ -1,4 +1,4 @@
-"""Fails if installed packages are not what a manifest asks for, and so the lock is out of date: `check_lock.py MANIFEST FOLDER`."""
+"""Fails if the packages in a folder, as locked, are not what a manifest asks for: `check_lock.py MANIFEST FOLDER`."""
 
 import sys
 import tomllib

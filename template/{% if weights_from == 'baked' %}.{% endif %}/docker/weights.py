@@ -31,7 +31,8 @@ def fetch(model: str, revision: str, folder: Path) -> int:
     commit = hub.model_info(model, revision=revision).sha or revision
     listed = [each for each in hub.list_repo_tree(model, revision=commit, recursive=True) if isinstance(each, RepoFile)]
     wanted = WANTED if any(each.path.endswith(".safetensors") for each in listed) else [*WANTED, "*.bin"]
-    files = list(filter_repo_objects(listed, allow_patterns=wanted, ignore_patterns=UNWANTED, key=lambda each: each.path))
+    patterns = {"allow_patterns": wanted, "ignore_patterns": UNWANTED}
+    files = list(filter_repo_objects(listed, key=lambda each: each.path, **patterns))
     cached = Path(snapshot_download(model, revision=commit, allow_patterns=[each.path for each in files]))
     partial = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -68,7 +69,8 @@ def main() -> None:
     except RevisionNotFoundError:
         sys.exit(f"weights: {model} has no revision {revision}: give a commit, tag or branch of it")
     except RepositoryNotFoundError:
-        sys.exit(f"weights: {model} is not on the hub, or is private: check the name, or build with --secret id=HF_TOKEN")
+        reason = "is not on the hub, or is private: check its name, or build with --secret id=HF_TOKEN"
+        sys.exit(f"weights: {model} {reason}")
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         sys.exit(f"weights: {model} could not be fetched: {str(error).splitlines()[0]}")
     print(f"weights: {model} at {revision}, {size:,} bytes, every file as the hub lists it")
