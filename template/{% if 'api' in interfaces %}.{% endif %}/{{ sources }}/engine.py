@@ -53,6 +53,11 @@ class Engine:
         return "the server is shutting down" if self._draining else self._reason
 
     @property
+    def model(self) -> str:
+        """Name of the loaded model; until there is one, the settings'."""
+        return self._predictor.model if self._predictor else str(self._settings.model)
+
+    @property
     def revision(self) -> str | None:
         """Revision of the loaded model; None while there is none."""
         return self._predictor.revision if self._predictor else None
@@ -83,6 +88,6 @@ class Engine:
         else:
             self.loaded_at = datetime.now(UTC)
             self._reason = None
-            logger.info("loaded %s", self._settings.model)
+            logger.info("loaded %s", self.model)
             return
         logger.error("not ready: %s", self.reason)

@@ -39,7 +39,7 @@ async def embeddings(request: Request, body: EmbeddingsRequest) -> JSONResponse:
     return JSONResponse(
         {
             "object": "list",
-            "model": settings.model,
+            "model": engine.model,
             "data": [
                 {"object": "embedding", "index": index, "embedding": _encoded(vector, body.encoding_format)}
                 for index, vector in enumerate(vectors)

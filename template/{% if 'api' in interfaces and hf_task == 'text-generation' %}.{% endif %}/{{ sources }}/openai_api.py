@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from .engine import Engine
-from .settings import get_settings
 from .task import Parameters
 
 router = APIRouter(prefix="/v1")
@@ -44,7 +43,6 @@ class ChatRequest(BaseModel):
 async def chat(request: Request, body: ChatRequest) -> JSONResponse:
     """Continue a chat as OpenAI's API does."""
     engine: Engine = request.app.state.engine
-    settings = get_settings()
     parameters = Parameters(
         max_new_tokens=body.max_completion_tokens or body.max_tokens or 256,
         do_sample=False if body.temperature is not None and body.temperature < 0.01 else None,
@@ -59,7 +57,7 @@ async def chat(request: Request, body: ChatRequest) -> JSONResponse:
             "id": f"chatcmpl-{uuid.uuid4().hex}",
             "object": "chat.completion",
             "created": int(time.time()),
-            "model": settings.model,
+            "model": engine.model,
             "choices": [
                 {
                     "index": 0,

@@ -38,9 +38,17 @@ def locate(settings: Settings) -> Path:
     return _download(settings.model, settings.revision)
 
 
-def revision_of(settings: Settings) -> str | None:
-    """The revision of the hub that the settings' model is taken from; None for a local folder."""
-    return None if Path(settings.model).expanduser().is_dir() else settings.revision
+def identify(settings: Settings) -> tuple[str, str | None]:
+    """Name and revision of the settings' model, as on the hub; of a folder, what its weights.json says, if it has one.
+
+    Images hold such a manifest. Without one the name is the folder's, and the revision None.
+    """
+    folder = Path(settings.model).expanduser()
+    if not folder.is_dir():
+        return settings.model, settings.revision
+    manifest = folder / "weights.json"
+    known = json.loads(manifest.read_text("utf-8")) if manifest.is_file() else {}
+    return known.get("model", settings.model), known.get("commit")
 
 
 def _download(model: str, revision: str) -> Path:

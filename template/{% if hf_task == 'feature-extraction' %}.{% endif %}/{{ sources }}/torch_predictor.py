@@ -12,15 +12,14 @@ from .sentence import SentenceConfig, pool
 from .settings import Settings
 from .task import Parameters
 from .torch_model import in_batches, load, load_network, longest_input, refuse_longer
-from .weights import revision_of
+from .weights import identify
 
 
 class TorchPredictor:
     """Texts to vectors. Loads from a folder; raises ModelUnavailable."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
-        self.model = settings.model
-        self.revision = revision_of(settings)
+        self.model, self.revision = identify(settings)
         self._batch_size = settings.max_batch_size
         self._config = SentenceConfig.read(folder)
         self._tokenizer = load(AutoTokenizer, folder / self._config.transformer)

@@ -12,7 +12,7 @@ from .predictor import InvalidInput
 from .settings import Settings
 from .task import Label, Parameters
 from .torch_model import in_batches, load, load_network, scores_of
-from .weights import revision_of
+from .weights import identify
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 """What is read; Pillow knows more, some of them by calling other programs."""
@@ -25,8 +25,7 @@ class TorchPredictor:
     """Images to labels. Loads from a folder; raises ModelUnavailable."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
-        self.model = settings.model
-        self.revision = revision_of(settings)
+        self.model, self.revision = identify(settings)
         self._batch_size = settings.max_batch_size
         self._processor = load(AutoImageProcessor, folder, backend="pil")
         self._network = load_network(AutoModelForImageClassification, folder, settings)

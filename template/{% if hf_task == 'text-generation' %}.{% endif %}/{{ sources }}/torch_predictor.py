@@ -11,15 +11,14 @@ from .predictor import InvalidInput
 from .settings import Settings
 from .task import Generation, Parameters
 from .torch_model import in_batches, load, load_network, longest_input
-from .weights import revision_of
+from .weights import identify
 
 
 class TorchPredictor:
     """Prompts to texts. Loads from a folder; raises ModelUnavailable."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
-        self.model = settings.model
-        self.revision = revision_of(settings)
+        self.model, self.revision = identify(settings)
         self._batch_size = settings.max_batch_size
         self._tokenizer = load(AutoTokenizer, folder, padding_side="left")
         if self._tokenizer.pad_token is None:

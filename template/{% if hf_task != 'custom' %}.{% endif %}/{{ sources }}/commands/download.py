@@ -1,5 +1,6 @@
 """Fetches the model before it is needed."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,12 +11,12 @@ def download(
 ) -> None:
     """Download the model at its pinned revision into the hub's cache and print the folder."""
     from ..settings import get_settings
-    from ..weights import locate, revision_of
+    from ..weights import identify, locate
 
     settings = get_settings()
     if dry_run:
-        revision = revision_of(settings)
-        at = f"download {settings.model} at revision {revision}" if revision else f"use the folder {settings.model}"
-        typer.echo(f"would {at}")
+        model, revision = identify(settings)
+        at = f" at revision {revision}" if revision else ""
+        typer.echo(f"would {'use' if Path(settings.model).is_dir() else 'download'} {model}{at}")
         return
     typer.echo(str(locate(settings)))
