@@ -1,10 +1,10 @@
 """Size, rebuild and start of the default project's image, beside those of a naive Dockerfile, built in the same run.
 
-The naive one is slim Python with build tools, `COPY . .` with the weights in the folder, one `pip install`, and uvicorn as
-its command. Sizes are those of the layers over the base, unpacked, as `docker history` gives them. A start is the time
-from `docker run` to the first 200 of /ready; images take turns, and the first start of each does not count. A rebuild is
-`docker build` after one line of the code has changed, and again with nothing changed. Needs a Docker engine, and
-TORCH_INDEX where a mirror of PyTorch's index serves.
+The naive one is slim Python with build tools, `COPY . .` with the weights in the folder, one `pip install`, and plain
+uvicorn as its command. Sizes are those of the layers over the base, unpacked, as `docker history` gives them. A start
+is the time from `docker run` to the first 200 of /ready; images take turns, and the first start of each does not
+count. A rebuild is `docker build` after one line of the code has changed, and again with nothing changed. Needs a
+Docker engine, and TORCH_INDEX where a mirror of PyTorch's index serves.
 """
 
 import http.client
