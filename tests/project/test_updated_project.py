@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import TORCH_INDEX
 from tests.program import run
-from tests.project.conftest import TORCH_INDEX, Project
+from tests.project.conftest import Project
 from tests.releases import releases, updated_project
 
 pytestmark = pytest.mark.project

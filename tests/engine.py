@@ -1,0 +1,203 @@
+"""A Docker engine, driven as people drive it: builds, images and containers."""
+
+import base64
+import gzip
+import json
+import os
+import re
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import httpx
+
+from tests.conftest import need, need_program
+from tests.program import run
+
+PATIENCE = 120
+"""Seconds until something that ought to happen counts as never happening."""
+
+
+def need_engine() -> None:
+    """Skips the test where there is no Docker engine."""
+    need_program("docker")
+    found = run(["docker", "version", "--format", "{{.Server.Version}}"])
+    need(found.returncode == 0, f"needs a running Docker engine: {found.stderr.strip()}")
+
+
+def address() -> str:
+    """Where builds and containers reach this machine."""
+    gateway = "{{(index .IPAM.Config 0).Gateway}}"
+    return os.environ.get("ENGINE_HOST") or docker("network", "inspect", "bridge", "--format", gateway).stdout.strip()
+
+
+def docker(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs docker, which must succeed."""
+    done = attempt(*arguments, **options)
+    assert done.returncode == 0, f"docker {arguments}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
+    return done
+
+
+def attempt(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs docker, without the settings of whoever runs the tests; never raises for its exit code."""
+    foreign = ("HF_", "MY_PROJECT_", "COMPOSE_", "BUILDKIT_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    options["env"] = kept | options.pop("environment", {})
+    return run(["docker", *arguments], **{"timeout": 600, **options})
+
+
+class Build(NamedTuple):
+    """What happened in a build: the steps that ran rather than came from the cache, and the bytes it was sent."""
+
+    returncode: int
+    ran: list[str]
+    sent: int
+    output: str
+
+
+def build(folder: Path, *arguments: str | Path, **options: Any) -> Build:
+    """Builds the Dockerfile of a folder; never raises for the exit code."""
+    done = attempt("build", "--progress=rawjson", *arguments, folder, **options)
+    steps: dict[str, tuple[str, bool]] = {}
+    sent: dict[str, int] = {}
+    output = []
+    for line in done.stderr.splitlines():
+        if not line.startswith("{"):
+            output.append(line)
+            continue
+        said = json.loads(line)
+        for step in said.get("vertexes") or []:
+            if step.get("completed"):
+                steps[step["digest"]] = (step["name"], step.get("cached", False))
+        for status in said.get("statuses") or []:
+            if status["id"] == "transferring context:":
+                sent[status["vertex"]] = status.get("current", 0)
+        output += [base64.b64decode(each["data"]).decode() for each in said.get("logs") or []]
+    instruction = re.compile(r"\[(?!internal)[^]]+\] (?!FROM )")
+    ran = [name for name, cached in steps.values() if instruction.match(name) and not cached]
+    return Build(done.returncode, ran, sum(sent.values()), "\n".join(output) + done.stdout)
+
+
+def layers(image: str) -> list[str]:
+    """Digests of an image's file system layers, the lowest first."""
+    return json.loads(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image).stdout)
+
+
+def exists(image: str) -> bool:
+    """Whether there is an image of this name."""
+    return attempt("image", "inspect", image).returncode == 0
+
+
+@dataclass
+class Export:
+    """An image as a file that anybody could have: its manifests, configurations and layers."""
+
+    file: Path
+    layers: list[dict[str, int]] = field(default_factory=list)
+    """Of each layer, the lowest first, its regular files and their sizes."""
+
+    @classmethod
+    def of(cls, image: str, file: Path) -> "Export":
+        """Exports an image to a file and lists what is in it."""
+        docker("save", "--output", file, image)
+        export = cls(file)
+        with tarfile.open(file) as archive:
+            manifest = json.load(_member(archive, "manifest.json"))[0]
+            for name in manifest["Layers"]:
+                with tarfile.open(fileobj=_member(archive, name), mode="r|*") as layer:
+                    export.layers.append({f"/{each.name}": each.size for each in layer if each.isreg()})
+        return export
+
+    def holding(self, text: str) -> list[str]:
+        """The parts of the image that hold a text, looked for in their unpacked bytes."""
+        found = []
+        with tarfile.open(self.file) as archive:
+            for member in archive:
+                if member.isreg() and _holds(_member(archive, member.name), text.encode()):
+                    found.append(member.name)
+        return found
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    member = archive.extractfile(name)
+    assert member, name
+    return member
+
+
+def _holds(stream: IO[bytes], needle: bytes) -> bool:
+    packed = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    reader: Any = gzip.GzipFile(fileobj=stream) if packed else stream
+    kept = b""
+    while chunk := reader.read(2**22):
+        if needle in kept + chunk:
+            return True
+        kept = chunk[-len(needle) :]
+    return False
+
+
+class Container(NamedTuple):
+    """A running container and its API's address."""
+
+    name: str
+    url: str
+    started: float
+
+    def log(self) -> list[str]:
+        """What it has written, line by line."""
+        done = docker("logs", self.name)
+        return (done.stdout + done.stderr).splitlines()
+
+    def exit_code(self) -> int:
+        """The exit code, once it has ended."""
+        return int(docker("wait", self.name).stdout)
+
+    def until(self, holds: Callable[[], Any], what: str) -> Any:
+        """The first true answer; asks while the container runs."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                if answer := holds():
+                    return answer
+            except httpx.TransportError:  # not listening yet
+                running = docker("inspect", "--format", "{{.State.Running}}", self.name).stdout.strip()
+                assert running == "true", "\n".join(self.log())
+            time.sleep(0.05)
+        raise AssertionError(f"never {what}: {self.log()}")
+
+    def ready(self) -> "Container":
+        """Itself, as soon as it is ready."""
+        self.until(lambda: httpx.get(f"{self.url}/ready").status_code == 200, "ready")
+        return self
+
+    def healthy(self) -> bool:
+        """Whether the engine's own check finds it well; waits for that."""
+        told = ["events", f"--since={self.started:.9f}", f"--until={time.time() + PATIENCE:.0f}"]
+        only = [f"--filter=container={self.name}", "--filter=event=health_status", "--format={{.Action}}"]
+        with subprocess.Popen(["docker", *told, *only], stdout=subprocess.PIPE, text=True) as events:
+            assert events.stdout
+            healthy = any(line.strip() == "health_status: healthy" for line in events.stdout)
+            events.terminate()
+        return healthy
+
+
+@contextmanager
+def started(image: str, *options: str, command: tuple[str, ...] = ()) -> Iterator[Container]:
+    """A container with a published API that is removed at the end, whatever happens."""
+    now = time.time()
+    name = docker("run", "--detach", "--publish=127.0.0.1::8000", *options, image, *command).stdout.strip()
+    try:
+        found = docker("port", name, "8000/tcp").stdout.split()
+        yield Container(name, f"http://{found[0]}", now)
+    finally:
+        attempt("rm", "--force", "--volumes", name)
+
+
+def outcome(image: str, *command: str, options: tuple[str, ...] = (), **more: Any) -> subprocess.CompletedProcess[str]:
+    """What a command in a new container writes and how it ends."""
+    return attempt("run", "--rm", *options, image, *command, **more)

@@ -1,0 +1,404 @@
+"""The image contract, point by point, observed on images of generated projects."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.engine import Container, Export, attempt, build, docker, layers, outcome, started
+from tests.hub import Hub
+from tests.image.conftest import Image
+from tests.releases import git
+
+pytestmark = pytest.mark.image
+
+LOCKED_DOWN = ("--user=12345:0", "--read-only", "--tmpfs=/tmp:size=64m", "--cap-drop=ALL")
+BASE = "python:3.11-slim-trixie"
+WHEELS = """
+import csv, sys
+from pathlib import Path
+
+total = 0
+for record in Path("/opt/venv").glob("lib/python*/site-packages/*.dist-info/RECORD"):
+    total += sum(int(size or 0) for name, hash, size in csv.reader(record.open()))
+print(total, sum(path.stat().st_size for path in Path("/opt/weights").rglob("*") if path.is_file()))
+"""
+
+
+@pytest.fixture(scope="module")
+def export(sample: Image, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """The image of the default answers, as a file."""
+    return Export.of(sample.name, tmp_path_factory.mktemp("export") / "image.tar")
+
+
+@pytest.fixture(scope="module")
+def added(export: Export, sample: Image) -> list[dict[str, int]]:
+    """The files that each layer over the base image holds."""
+    base = layers(BASE)
+    assert layers(sample.name)[: len(base)] == base
+    return export.layers[len(base) :]
+
+
+@pytest.fixture(scope="module")
+def embedding(sample: Image) -> list[float]:
+    """What the image of the default answers predicts when nothing restricts it."""
+    return predicted(outcome(sample.name, "predict", "A cat.").stdout)
+
+
+def predicted(text: str) -> list[float]:
+    """An embedding that was printed."""
+    embedding = json.loads(text)
+    assert len(embedding) == 384
+    return embedding
+
+
+# Builds
+
+
+def test_a_clean_checkout_builds_and_a_second_build_runs_no_step(sample: Image, hub: Hub, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", sample.project, "checkout")
+    for folder in (tmp_path / "checkout", sample.project):
+        done = build(folder, f"--build-arg=HF_ENDPOINT={hub.endpoint}", f"--tag={sample.name}")
+        assert done.returncode == 0, done.output
+        assert done.ran == []
+
+
+@pytest.mark.parametrize("name", ["uv", "pip", "volume"])
+def test_an_edit_of_the_code_changes_only_the_last_layer(
+    name: str, image: Callable[[str], Image], hub: Hub, tags: list[str], tmp_path: Path
+) -> None:
+    whole = image(name)
+    folder = shutil.copytree(whole.project, tmp_path / "edited")
+    with (folder / "src/my_project/__init__.py").open("a") as source:
+        source.write(f"\nEDITED = {str(tmp_path)!r}\n")
+    tags.append(f"{whole.name}-edited")
+    done = build(folder, f"--build-arg=HF_ENDPOINT={hub.endpoint}", f"--tag={tags[-1]}")
+    assert done.returncode == 0, done.output
+    before, after = layers(whole.name), layers(tags[-1])
+    assert after[:-1] == before[:-1]
+    assert after[-1] != before[-1]
+    assert not [step for step in done.ran if re.match(r"\[(environment|weights|bytecode) ", step)]
+
+
+def test_the_context_is_small_whatever_lies_in_the_folder(sample: Image, tmp_path: Path) -> None:
+    folder = shutil.copytree(sample.project, tmp_path / "full")
+    for name in (
+        "data/a.bin",
+        "models/a.safetensors",
+        ".venv/lib/a.so",
+        "notebooks/a.ipynb",
+        "src/a/__pycache__/a.pyc",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(os.urandom(5 * 10**7))
+    everything = tmp_path / "Dockerfile"
+    everything.write_text("FROM scratch\nCOPY . /\n")
+    done = build(folder, f"--file={everything}", f"--output={tmp_path / 'context'}")
+    assert done.returncode == 0, done.output
+    size = sum(path.stat().st_size for path in (tmp_path / "context").rglob("*") if path.is_file())
+    assert 10_000 < size < 1_000_000
+    assert done.sent < 1_000_000
+
+
+def test_the_same_commit_has_the_same_digest(sample: Image, hub: Hub, tmp_path: Path) -> None:
+    epoch = git(sample.project, "log", "-1", "--format=%ct").strip()
+    digests = []
+    for number in (1, 2):
+        git(tmp_path, "clone", "--quiet", sample.project, f"clone-{number}")
+        options = "rewrite-timestamp=true,compression=uncompressed,force-compression=true"
+        done = build(
+            tmp_path / f"clone-{number}",
+            f"--build-arg=HF_ENDPOINT={hub.endpoint}",
+            "--no-cache-filter=prod,wheel,weights,bytecode",
+            f"--metadata-file={tmp_path / 'metadata.json'}",
+            f"--output=type=oci,dest={tmp_path / f'{number}.tar'},{options}",
+            "--provenance=false",
+            environment={"SOURCE_DATE_EPOCH": epoch},
+        )
+        assert done.returncode == 0, done.output
+        digests.append(json.loads((tmp_path / "metadata.json").read_text())["containerimage.digest"])
+    assert digests[0] == digests[1]
+
+
+# Runs as anybody, anywhere
+
+
+def test_the_default_user_is_1000_of_group_0(baked: Image) -> None:
+    assert outcome(baked.name, "id").stdout.startswith("uid=1000(app) gid=0(root)")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("--user=12345:0",), id="any user of group 0"),
+        pytest.param(("--user=12345:12345",), id="any user at all"),
+        pytest.param(("--read-only", "--tmpfs=/tmp:size=64m"), id="a read-only root"),
+        pytest.param(("--network=none",), id="no network"),
+        pytest.param((*LOCKED_DOWN, "--network=none"), id="all at once"),
+    ],
+)
+def test_it_predicts_the_same_with(options: tuple[str, ...], sample: Image, embedding: list[float]) -> None:
+    done = outcome(sample.name, "predict", "A cat.", options=options)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert predicted(done.stdout) == embedding
+
+
+def test_the_pip_image_predicts_the_same(image: Callable[[str], Image], embedding: list[float]) -> None:
+    done = outcome(image("pip").name, "predict", "A cat.", options=(*LOCKED_DOWN, "--network=none"))
+    assert predicted(done.stdout) == pytest.approx(embedding, abs=1e-5), done.stderr
+
+
+def test_the_api_answers_as_any_user_on_a_read_only_root(baked: Image, embedding: list[float]) -> None:
+    with started(baked.name, *LOCKED_DOWN) as container:
+        assert container.healthy()
+        assert httpx.get(f"{container.url}/ready").status_code == 200
+        answer = httpx.post(f"{container.url}/predict", json={"inputs": "A cat."}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        assert answer.json() == pytest.approx(embedding, abs=1e-5)
+        answer = httpx.post(f"{container.url}/v1/embeddings", json={"model": "any", "input": "A cat."}, timeout=60)
+        assert answer.json()["data"][0]["embedding"] == pytest.approx(embedding, abs=1e-5)
+        for line in container.log():
+            assert {"level", "message"} <= set(json.loads(line)), line
+
+
+def test_an_image_without_a_model_takes_one_from_a_folder(
+    image: Callable[[str], Image], minilm: Path, embedding: list[float]
+) -> None:
+    options = (*LOCKED_DOWN, f"--volume={minilm}:/models:ro", "--env=MY_PROJECT_MODEL=/models", "--network=none")
+    done = outcome(image("own").name, "predict", "A cat.", options=options)
+    assert done.returncode == 0, done.stderr
+    assert predicted(done.stdout) == pytest.approx(embedding, abs=1e-5)
+
+
+def test_an_image_without_a_model_says_so(image: Callable[[str], Image]) -> None:
+    with started(image("own").name, *LOCKED_DOWN) as container:
+        answer = container.until(lambda: httpx.get(f"{container.url}/ready"), "answering")
+        assert answer.status_code == 503
+        reason = container.until(
+            lambda: (
+                (found := httpx.get(f"{container.url}/ready").json()["reasons"][0]) != "the model is loading" and found
+            ),
+            "said why",
+        )
+        assert "MY_PROJECT_MODEL" in reason or "model" in reason
+
+
+# Alive, ready, stopped
+
+
+def test_it_is_alive_before_it_is_ready(sample: Image) -> None:
+    with started(sample.name, "--cpus=0.3") as container:
+        alive = container.until(lambda: httpx.get(f"{container.url}/health"), "alive")
+        waiting = httpx.get(f"{container.url}/ready")
+        assert (alive.status_code, alive.json()["status"]) == (200, "alive")
+        assert (waiting.status_code, waiting.json()["status"]) == (503, "not ready")
+        assert waiting.json()["reasons"]
+        container.ready()
+        assert httpx.get(f"{container.url}/health").json()["loaded_at"]
+
+
+def answered_while_stopping(container: Container) -> tuple[httpx.Response, int]:
+    """The answer to a large request during which the container was told to stop."""
+    texts = [f"A cat sat on mat number {number}. " * 60 for number in range(256)]
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(httpx.post, f"{container.url}/predict", json={"inputs": texts}, timeout=120)
+        container.until(
+            lambda: 'predict_inputs_bucket{le="+Inf"} 1.0' in httpx.get(f"{container.url}/metrics").text,
+            "received the request",
+        )
+        assert not answer.done()
+        docker("kill", "--signal=TERM", container.name)
+        assert not answer.done()
+        return answer.result(), container.exit_code()
+
+
+def test_sigterm_finishes_what_is_in_flight_and_ends_with_0(baked: Image) -> None:
+    with started(baked.name, *LOCKED_DOWN) as container:
+        answer, code = answered_while_stopping(container.ready())
+        assert (answer.status_code, len(answer.json())) == (200, 256)
+        assert code == 0
+
+
+def test_docker_stop_ends_a_waiting_api_with_0(sample: Image) -> None:
+    with started(sample.name) as container:
+        container.ready()
+        docker("stop", container.name)
+        assert container.exit_code() == 0
+
+
+# No secret
+
+
+def test_a_token_of_a_build_is_in_nothing_of_the_image(
+    project: Callable[[str], Path], hub: Hub, tags: list[str], tmp_path: Path
+) -> None:
+    tags.append("slipway-test-gated")
+    done = build(
+        project("gated"),
+        "--secret=id=HF_TOKEN",
+        "--no-cache-filter=weights",
+        f"--build-arg=HF_ENDPOINT={hub.endpoint}",
+        f"--tag={tags[-1]}",
+        environment={"HF_TOKEN": hub.token},
+    )
+    assert done.returncode == 0, done.output
+    assert hub.token not in done.output
+    assert any(request.authorization for request in hub.requests)
+    export = Export.of(tags[-1], tmp_path / "image.tar")
+    assert export.holding("an-org/gated"), "the search finds what is there"
+    assert export.holding(hub.token) == []
+    assert hub.token not in docker("history", "--no-trunc", tags[-1]).stdout
+    variables = json.loads(docker("image", "inspect", "--format={{json .Config.Env}}", tags[-1]).stdout)
+    assert not [each for each in variables if "TOKEN" in each]
+
+
+@pytest.mark.parametrize("name", ["uv", "pip"])
+@pytest.mark.parametrize("target", ["prod", "dev", "lock"])
+def test_a_token_as_a_build_argument_is_refused(name: str, target: str, project: Callable[[str], Path]) -> None:
+    token = secrets.token_hex(16)
+    done = attempt(
+        "build",
+        "--progress=plain",
+        f"--target={target}",
+        "--build-arg=HF_TOKEN",
+        "--tag=slipway-test-refused",
+        project(name),
+        environment={"HF_TOKEN": token},
+    )
+    assert done.returncode != 0
+    assert "HF_TOKEN must not be a build argument" in done.stderr
+    assert token not in done.stdout + done.stderr
+
+
+# Nothing that is not needed
+
+
+def test_it_holds_no_tools_and_no_caches(added: list[dict[str, int]]) -> None:
+    tools = r".*/bin/(cc|gcc|g\+\+|c\+\+|make|ld|uv|uvx|pip[\d.]*|hatchling|git|pytest|ruff)"
+    caches = r"/(root|tmp)/.*|/(home/\w+|cache)/(?!\.bash|\.profile).+|/var/(cache|log|lib/apt/lists)/.*|.*/\.cache/.*"
+    packages = r".*/site-packages/(nvidia|cuda|triton|pip|uv|hatchling|pytest|debugpy|setuptools)[-\w.]*/.*"
+    for layer in added:
+        for name in layer:
+            assert not re.fullmatch(f"{tools}|{caches}|{packages}", name), name
+
+
+def test_no_file_is_in_two_layers(added: list[dict[str, int]]) -> None:
+    for number, layer in enumerate(added):
+        for other in added[number + 1 :]:
+            twice = {name: size for name, size in layer.items() if name in other}
+            assert sum(twice.values()) < 10_000, twice
+
+
+def test_no_module_has_its_bytecode_twice(added: list[dict[str, int]]) -> None:
+    for layer in added:
+        compiled = [re.sub(r"(\.cpython-\d+)?(\.opt-\d)?\.pyc$", "", name) for name in layer if name.endswith(".pyc")]
+        assert len(compiled) == len(set(compiled))
+
+
+def test_its_size_over_the_base_is_that_of_wheels_and_weights(sample: Image, added: list[dict[str, int]]) -> None:
+    wheels, weights = map(int, outcome(sample.name, "python", "-c", WHEELS).stdout.split())
+    assert wheels > 5 * 10**8
+    assert weights > 9 * 10**7
+    assert sum(sum(layer.values()) for layer in added) <= 1.05 * (wheels + weights)
+
+
+def test_it_is_labelled(sample: Image) -> None:
+    labels = json.loads(docker("image", "inspect", "--format={{json .Config.Labels}}", sample.name).stdout)
+    assert labels["org.opencontainers.image.title"] == "My Project"
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+
+
+# Exit codes and the entrypoint
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["sh", "-c", "exit 7"], 7),
+        (["python", "-c", "raise SystemExit(3)"], 3),
+        (["predict", "--parameter", "no-such=1", "A cat."], 1),
+        (["sh", "-c", "kill -TERM $$"], 143),
+    ],
+)
+def test_exit_codes_propagate(command: list[str], code: int, sample: Image) -> None:
+    assert outcome(sample.name, *command).returncode == code
+
+
+def test_an_unknown_command_is_refused_with_those_there_are(baked: Image) -> None:
+    done = outcome(baked.name, "foretell")
+    assert (done.returncode, done.stdout) == (127, "")
+    (line,) = done.stderr.splitlines()
+    for word in ("foretell", "doctor", "download", "predict", "serve"):
+        assert word in line
+
+
+def test_any_program_runs_as_given(sample: Image) -> None:
+    done = outcome(sample.name, "python", "-c", "import sys; print(sys.argv)", "a b", "*", "")
+    assert (done.stdout, done.stderr) == ("['-c', 'a b', '*', '']\n", "")
+
+
+def test_an_option_goes_to_the_command_line(sample: Image) -> None:
+    assert "Usage: my-project" in outcome(sample.name, "--help").stdout
+
+
+def test_without_an_api_nothing_shows_help(image: Callable[[str], Image]) -> None:
+    done = outcome(image("volume").name)
+    assert "Usage: slipway-test-volume" in done.stdout
+    assert "predict" in done.stdout
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "threads"),
+    [
+        (["--cpus=1"], "1"),
+        (["--cpus=0.5"], "1"),
+        (["--cpus=1", "--env=OMP_NUM_THREADS=5"], "5"),
+        (["--cpuset-cpus=0"], "1"),
+    ],
+)
+def test_threads_follow_the_quota(options: list[str], threads: str, sample: Image) -> None:
+    done = outcome(sample.name, "printenv", "OMP_NUM_THREADS", options=tuple(options))
+    assert done.stdout.strip() == threads
+
+
+def test_threads_are_all_of_the_machine_without_a_quota(sample: Image) -> None:
+    done = outcome(sample.name, "sh", "-c", "echo $OMP_NUM_THREADS $(nproc)")
+    given, present = done.stdout.split()
+    assert given == present
+
+
+def test_torch_has_the_threads_of_the_quota(sample: Image) -> None:
+    done = outcome(sample.name, "python", "-c", "import torch; print(torch.get_num_threads())", options=("--cpus=1",))
+    assert done.stdout == "1\n"
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "MY_PROJECT_LOG_LEVEL"])
+def test_secrets_are_read_from_files(name: str, baked: Image, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a 'secret' $value\n")
+    options = (f"--volume={tmp_path / 'secret'}:/run/secrets/one:ro", f"--env={name}_FILE=/run/secrets/one")
+    done = outcome(baked.name, "sh", "-c", f'echo "${name}"; env | grep _FILE=', options=options)
+    assert done.stdout == "a 'secret' $value\n"
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "MY_PROJECT_LOG_LEVEL"])
+def test_a_secret_that_cannot_be_read_is_named(name: str, sample: Image) -> None:
+    done = outcome(sample.name, "serve", options=(f"--env={name}_FILE=/run/secrets/none",))
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert f"{name}_FILE" in line
+    assert "/run/secrets/none" in line
+
+
+def test_a_missing_token_is_told_where_it_may_be_needed(image: Callable[[str], Image], sample: Image) -> None:
+    assert "HF_TOKEN" in outcome(image("volume").name, "true").stderr
+    assert outcome(image("volume").name, "true", options=("--env=HF_TOKEN=any",)).stderr == ""
+    assert outcome(sample.name, "true").stderr == ""
