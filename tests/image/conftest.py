@@ -14,12 +14,18 @@ from tests.engine import address, attempt, build, need_engine
 from tests.hub import Hub
 from tests.releases import commit, git
 
+
+def named(slug: str) -> dict[str, str]:
+    """Answers whose images and containers are told from those of other projects of this machine."""
+    return {"project_slug": slug, "package_name": "my_project"}
+
+
 SETS: dict[str, dict[str, Any]] = {
     "uv": {},
     "pip": {"package_manager": "pip"},
-    "volume": {"preset": "cli", "weights": "volume", "project_slug": "slipway-test-volume"},
+    "volume": {"preset": "cli", "weights": "volume", **named("slipway-test-volume")},
     "own": {"hf_model": ""},
-    "dev": {"project_slug": "slipway-test-dev"},
+    "dev": named("slipway-test-dev"),
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},
 }
 PORT = 48193

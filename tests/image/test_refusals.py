@@ -1,0 +1,101 @@
+"""What a build must refuse: in one clear line, with no image left."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.engine import attempt, exists
+from tests.hub import Hub
+
+pytestmark = pytest.mark.image
+
+TAG = "slipway-test-refused"
+RENEW = "docker build --target lock --output . ."
+
+
+@pytest.fixture
+def refused(hub: Hub, tmp_path: Path, project: Callable[[str], Path]) -> Callable[..., list[str]]:
+    """Builds an edited copy of a project, which must fail, and returns the lines that say why."""
+
+    def refused(
+        name: str, *options: str, edit: Callable[[Path], object] = lambda folder: None, **variables: str
+    ) -> list[str]:
+        folder = shutil.copytree(project(name), tmp_path / "edited")
+        edit(folder)
+        hub_option = f"--build-arg=HF_ENDPOINT={hub.endpoint}"
+        done = attempt("build", "--progress=plain", f"--tag={TAG}", hub_option, *options, folder, environment=variables)
+        assert done.returncode != 0
+        assert not exists(TAG)
+        said = [match[1] for match in re.finditer(r"^#\d+ [\d.]+ (.*)$", done.stderr, re.MULTILINE)]
+        assert not [line for line in said if "Traceback" in line], done.stderr
+        return said
+
+    return refused
+
+
+def rename_model(model: str, revision: str = "main") -> Callable[[Path], None]:
+    """An edit that makes the Dockerfile fetch another model."""
+
+    def edit(folder: Path) -> None:
+        dockerfile = folder / "Dockerfile"
+        text, count = re.subn(r"(/tmp/weights\.py) \S+ \S+", rf"\1 {model} {revision}", dockerfile.read_text())
+        assert count == 1
+        dockerfile.write_text(text)
+
+    return edit
+
+
+def add_dependency(folder: Path) -> None:
+    """An edit that the lock does not know."""
+    manifest = folder / "pyproject.toml"
+    manifest.write_text(manifest.read_text().replace("dependencies = [\n", 'dependencies = [\n  "colorama",\n', 1))
+
+
+def only(lines: list[str], text: str) -> str:
+    """The only line with a text."""
+    (line,) = [line for line in lines if text in line]
+    return line
+
+
+@pytest.mark.parametrize(("name", "lock"), [("uv", "uv.lock"), ("pip", "pylock.toml")])
+def test_production_without_a_lock(name: str, lock: str, refused: Callable[..., list[str]]) -> None:
+    said = refused(name, edit=lambda folder: (folder / lock).unlink())
+    assert only(said, "There is no") == f"There is no {lock}. Write it with: {RENEW}"
+
+
+@pytest.mark.parametrize(("name", "lock"), [("uv", "uv.lock"), ("pip", "pylock.toml")])
+def test_production_with_a_lock_that_is_out_of_date(name: str, lock: str, refused: Callable[..., list[str]]) -> None:
+    said = refused(name, edit=add_dependency)
+    line = only(said, "out of date")
+    assert lock in line
+    assert line.endswith(RENEW)
+
+
+@pytest.mark.parametrize("token", ["", "hf_of_somebody_else"])
+def test_a_gated_model_without_a_token_that_opens_it(token: str, refused: Callable[..., list[str]]) -> None:
+    secret = ["--secret=id=HF_TOKEN"] if token else []
+    said = refused("uv", *secret, edit=rename_model("an-org/never-opened"), HF_TOKEN=token)
+    assert said[-1].startswith("weights: an-org/never-opened is gated")
+    assert "--secret id=HF_TOKEN" in said[-1]
+    assert not token or token not in "\n".join(said)
+
+
+def test_a_model_that_does_not_exist(refused: Callable[..., list[str]]) -> None:
+    said = refused("uv", edit=rename_model("an-org/none"))
+    assert said[-1].startswith("weights: an-org/none is not on the hub")
+
+
+def test_a_revision_that_does_not_exist(refused: Callable[..., list[str]]) -> None:
+    said = refused("uv", edit=rename_model("sentence-transformers/all-MiniLM-L6-v2", "v999"))
+    assert said[-1].startswith("weights: sentence-transformers/all-MiniLM-L6-v2 has no revision v999")
+
+
+def test_a_hub_that_breaks_off(hub: Hub, refused: Callable[..., list[str]], minilm: Path) -> None:
+    hub.add("an-org/broken", minilm)
+    hub.cut("/model.safetensors", 1000, times=100, reset=True)
+    said = refused("uv", edit=rename_model("an-org/broken"))
+    hub.__dict__["_cuts"].clear()
+    assert said[-1].startswith("weights: an-org/broken could not be fetched: ")
