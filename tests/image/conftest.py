@@ -26,6 +26,8 @@ SETS: dict[str, dict[str, Any]] = {
     "volume": {"preset": "cli", "weights": "volume", **named("slipway-test-volume")},
     "own": {"hf_model": ""},
     "dev": named("slipway-test-dev"),
+    "small": {"hf_task": "custom", "torch_version": "none"},
+    "small, pip": {"hf_task": "custom", "torch_version": "none", "package_manager": "pip"},
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},
 }
 PORT = 48193

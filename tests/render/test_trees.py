@@ -12,7 +12,8 @@ import yaml
 from markdown_it import MarkdownIt
 
 from tests import answers
-from tests.conftest import Tree, need_program
+from tests.conftest import Tree, need, need_program
+from tests.engine import need_engine
 from tests.program import run
 
 yaml.SafeLoader.add_constructor("!reset", lambda loader, node: None)  # compose's own
@@ -174,3 +175,46 @@ def test_the_template_has_no_file_without_a_purpose() -> None:
     suffixless = [path for path in (Path(answers.ROOT) / "template").rglob("*.jinja") if path.is_file()]
     for path in suffixless:
         assert re.search(r"\{\{|\{%", path.read_text()), f"{path.name} is not a template: drop .jinja"
+
+
+def test_docker_finds_nothing_in_dockerfiles(trees: list[Tree]) -> None:
+    need_engine()
+    present = run(["docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}"]).stdout.split()
+    unique = {}
+    for tree in trees:
+        text = (tree.path / "Dockerfile").read_text()
+        bases = set(re.findall(r"^FROM (\S+:\S+)", text, re.MULTILINE))
+        if bases <= set(present):  # the check asks a registry for the others, where there may be none
+            unique[re.sub(r'="[^"]*"|[a-z]+_[a-z]+|weights\.py .*', "", text, flags=re.IGNORECASE)] = tree
+    need(unique, "needs the image of a Python that projects are based on")
+    for tree in unique.values():
+        done = run(["docker", "build", "--check", tree.path])
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_hadolint_finds_nothing(trees: list[Tree]) -> None:
+    # Of Debian's packages the base image's release fixes the versions (DL3008); HF_TOKEN is an argument only to be
+    # refused (DL3064).
+    ignored = ["--ignore=DL3008", "--ignore=DL3064"]
+    files = {(tree.path / "Dockerfile").read_bytes(): tree.path / "Dockerfile" for tree in trees}
+    done = run(["hadolint", "--no-color", *ignored, *files.values()])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_compose_takes_the_files_as_people_combine_them(trees: list[Tree]) -> None:
+    need_engine()
+    checked = set()
+    for tree in trees:
+        found = [path.name for path in sorted(tree.path.glob("compose*.yaml"))]
+        rest = [name for name in found if name not in ("compose.yaml", "compose.override.yaml")]
+        ways = [["compose.yaml"], ["compose.yaml", "compose.override.yaml"]]
+        ways += [[*way, name] for way in ways for name in rest]
+        for way in ways:
+            content = b"".join((tree.path / name).read_bytes() for name in way)
+            content = content.replace(yaml.safe_load((tree.path / "compose.yaml").read_text())["name"].encode(), b"")
+            if content in checked:
+                continue
+            checked.add(content)
+            options = [f"--file={tree.path / name}" for name in way]
+            done = run(["docker", "compose", *options, "--profile=*", "config", "--quiet"])
+            assert (done.returncode, done.stderr) == (0, ""), f"{tree.path} {way}: {done.stderr}"
