@@ -193,9 +193,13 @@ def test_docker_finds_nothing_in_dockerfiles(trees: list[Tree]) -> None:
 
 
 def test_hadolint_finds_nothing(trees: list[Tree]) -> None:
-    # Of Debian's packages the base image's release fixes the versions (DL3008); HF_TOKEN is an argument only to be
-    # refused (DL3064).
-    ignored = ["--ignore=DL3008", "--ignore=DL3064"]
+    reasons = {
+        "DL3003": "a step that works in a folder needs it for itself alone",
+        "DL3008": "the release of the base image fixes the versions of Debian's packages",
+        "DL3064": "HF_TOKEN is an argument only to be refused",
+        "DL4006": "what begins a pipe is echo, which does not fail",
+    }
+    ignored = [f"--ignore={rule}" for rule in reasons]
     files = {(tree.path / "Dockerfile").read_bytes(): tree.path / "Dockerfile" for tree in trees}
     done = run(["hadolint", "--no-color", *ignored, *files.values()])
     assert done.returncode == 0, done.stdout + done.stderr
@@ -211,7 +215,7 @@ def test_compose_takes_the_files_as_people_combine_them(trees: list[Tree]) -> No
         ways += [[*way, name] for way in ways for name in rest]
         for way in ways:
             content = b"".join((tree.path / name).read_bytes() for name in way)
-            content = content.replace(yaml.safe_load((tree.path / "compose.yaml").read_text())["name"].encode(), b"")
+            content = re.sub(rb"[a-z][a-z0-9]*([-_][a-z0-9]+)+", b"", content, flags=re.IGNORECASE)  # names
             if content in checked:
                 continue
             checked.add(content)
