@@ -11,13 +11,7 @@ import sys
 from pathlib import Path
 
 from huggingface_hub import HfApi, RepoFile, snapshot_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import filter_repo_objects
 
 # A repository often carries the same weights in several formats; these are all that is loaded.
@@ -71,8 +65,8 @@ def main() -> None:
     except RepositoryNotFoundError:
         reason = "is not on the hub, or is private: check its name, or build with --secret id=HF_TOKEN"
         sys.exit(f"weights: {model} {reason}")
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
-        sys.exit(f"weights: {model} could not be fetched: {str(error).splitlines()[0]}")
+    except Exception as error:  # a download fails in more ways than its library has names for
+        sys.exit(f"weights: {model} could not be fetched: {(str(error) or type(error).__name__).splitlines()[0]}")
     print(f"weights: {model} at {revision}, {size:,} bytes, every file as the hub lists it")
 
 
