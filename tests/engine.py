@@ -187,12 +187,12 @@ class Container(NamedTuple):
 
 
 @contextmanager
-def started(image: str, *options: str, command: tuple[str, ...] = ()) -> Iterator[Container]:
-    """A container with a published API that is removed at the end, whatever happens."""
+def started(image: str, *options: str, command: tuple[str, ...] = (), port: int = 8000) -> Iterator[Container]:
+    """A container with a published port that is removed at the end, whatever happens."""
     now = time.time()
-    name = docker("run", "--detach", "--publish=127.0.0.1::8000", *options, image, *command).stdout.strip()
+    name = docker("run", "--detach", f"--publish=127.0.0.1::{port}", *options, image, *command).stdout.strip()
     try:
-        found = docker("port", name, "8000/tcp").stdout.split()
+        found = docker("port", name, f"{port}/tcp").stdout.split()
         yield Container(name, f"http://{found[0]}", now)
     finally:
         attempt("rm", "--force", "--volumes", name)

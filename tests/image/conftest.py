@@ -26,6 +26,7 @@ SETS: dict[str, dict[str, Any]] = {
     "volume": {"preset": "cli", "weights": "volume", **named("slipway-test-volume")},
     "own": {"hf_model": ""},
     "dev": named("slipway-test-dev"),
+    "gitlab": {"hf_task": "custom", "torch_version": "none", "ci": "gitlab", **named("slipway-test-gitlab")},
     "small": {"hf_task": "custom", "torch_version": "none"},
     "small, pip": {"hf_task": "custom", "torch_version": "none", "package_manager": "pip"},
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},

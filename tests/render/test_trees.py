@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests import answers
 from tests.conftest import Tree, need, need_program
 from tests.engine import need_engine
 from tests.program import run
+from tests.workflows import GITHUB, GITLAB, gitlab_jobs
 
 yaml.SafeLoader.add_constructor("!reset", lambda loader, node: None)  # compose's own
 
@@ -46,7 +48,7 @@ def test_no_template_syntax_is_left(trees: list[Tree]) -> None:
             name = str(path.relative_to(tree.path))
             assert not re.search(r"[{}%]|jinja", name), name
             if path.name != "example.py":  # a chat template is Jinja in its own right
-                assert not re.search(r"\{\{|\{%|%\}", path.read_text()), path
+                assert not re.search(r"(?<!\$)\{\{|\{%|%\}", path.read_text()), path  # ${{ is GitHub's own
 
 
 def test_every_file_has_content_and_a_tidy_end(trees: list[Tree]) -> None:
@@ -94,7 +96,12 @@ def test_ruff_finds_nothing(trees: list[Tree]) -> None:
 
 
 def test_yamllint_finds_nothing(trees: list[Tree]) -> None:
-    rules = {"line-length": {"max": 120}, "document-start": "disable", "indentation": {"indent-sequences": "whatever"}}
+    rules = {
+        "document-start": "disable",
+        "indentation": {"indent-sequences": "whatever"},
+        "line-length": {"max": 120},
+        "truthy": {"check-keys": False},  # GitHub's key is `on`
+    }
     done = run(
         [
             "yamllint",
@@ -119,6 +126,50 @@ def test_files_fit_their_schemas(trees: list[Tree], name: str, checker: list[str
     unique = {path.read_bytes(): path for path in files}
     done = run([*checker, *unique.values()])
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("pattern", "schema"), [(f"{GITHUB}/*.yml", "vendor.github-workflows"), (GITLAB, "vendor.gitlab-ci")]
+)
+def test_workflows_fit_the_schemas_of_those_who_run_them(trees: list[Tree], pattern: str, schema: str) -> None:
+    unique = {path.read_bytes(): path for tree in trees for path in tree.path.glob(pattern)}
+    done = run(["check-jsonschema", f"--builtin-schema={schema}", *unique.values()])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_zizmor_finds_nothing(trees: list[Tree]) -> None:
+    unique = {path.read_bytes(): path for tree in trees for path in tree.path.glob(f"{GITHUB}/*.yml")}
+    done = run(["zizmor", "--offline", "--persona=pedantic", "--no-progress", *unique.values()])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_images_that_are_too_big_for_every_push_are_built_at_tags_alone(trees: list[Tree]) -> None:
+    for tree in trees:
+        if tree.answers["ci"] == "none":
+            assert not (tree.path / GITHUB).exists()
+            assert not (tree.path / GITLAB).exists()
+        elif tree.answers.get("accelerator", "cpu") != "cpu":
+            triggers = list(_triggers_of_builds(tree.path))
+            assert triggers
+            for trigger in triggers:
+                assert "tag" in trigger, tree.path
+                assert not re.search("branch|pull_request|merge_request", trigger), tree.path
+
+
+def _triggers_of_builds(project: Path) -> Iterator[str]:
+    """When images are built, each time with the disk freed first where it is a hosted runner's."""
+    for file in (project / GITHUB).glob("*.yml"):
+        content = yaml.safe_load(file.read_text())
+        for job in content["jobs"].values():
+            actions = [step.get("uses", "").partition("@")[0] for step in job["steps"]]
+            if "docker/build-push-action" in actions:
+                freed = [step.get("run", "").startswith("sudo rm -rf /") for step in job["steps"]]
+                assert True in freed[: actions.index("docker/build-push-action")], f"{file}: the disk is full"
+                yield json.dumps(content[True])  # what YAML reads the key `on` as
+    if (project / GITLAB).exists():
+        for job in gitlab_jobs(project / GITLAB).values():
+            if any("docker build" in line for line in job["script"]):
+                yield json.dumps(job["rules"]).lower()
 
 
 def test_shell_scripts_are_clean(trees: list[Tree]) -> None:

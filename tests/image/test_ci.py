@@ -1,0 +1,275 @@
+"""Continuous integration of generated projects: every step of theirs is run here."""
+
+import base64
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.answers import ROOT
+from tests.conftest import Tree
+from tests.engine import attempt, build, docker, started
+from tests.hub import TOKEN, Hub
+from tests.program import run
+from tests.releases import git
+from tests.workflows import GITHUB, GITLAB, Step, commands, github_jobs, gitlab_jobs
+
+pytestmark = pytest.mark.image
+
+RUN: set[str] = set()
+"""Commands that the tests of this module ran, with the project's name left out."""
+NOT_RUN = {
+    "sudo rm -rf /opt/ghc /opt/hostedtoolcache /usr/local/.ghcup /usr/local/lib/android /usr/share/dotnet"
+    " /usr/share/swift": "deletes what only a hosted runner has",
+}
+FOREIGN = ("HF_", "UV_", "PIP_", "MY_PROJECT_", "COMPOSE_", "PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "PYTEST_")
+
+
+def nameless(command: str, project: Path) -> str:
+    """The command without the name of the project, which differs from one to the other."""
+    manifest = (project / "compose.yaml").read_text()
+    slug = next(line for line in manifest.splitlines() if line.startswith("name: ")).removeprefix("name: ")
+    return command.replace(slug, "PROJECT")
+
+
+def shell(folder: Path, command: str, environment: dict[str, str]) -> None:
+    """Runs a command as a hosted runner does, which must succeed."""
+    RUN.add(nameless(command, folder))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    done = run(["bash", "-e", "-c", command], cwd=folder, env=kept | environment, timeout=900)
+    assert done.returncode == 0, f"{command}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
+
+
+@dataclass
+class Hosted:
+    """A hosted runner of GitHub: what its actions do, done with the programs of this machine."""
+
+    folder: Path
+    hub: Hub
+    artifacts: list[str]
+
+    def step(self, step: Step) -> None:
+        """One step. Raises KeyError for an action that it does not know."""
+        if step.command:
+            shell(self.folder, step.command, step.environment)
+            return
+        actions: dict[str, Callable[[Step], None]] = {
+            "actions/checkout": lambda step: None,  # the folder is a fresh clone
+            "actions/setup-python": lambda step: None,  # the machine has it
+            "docker/setup-buildx-action": lambda step: None,  # the engine's own builder, which has what is used here
+            "docker/build-push-action": self.build,
+            "actions/upload-artifact": self.keep,
+        }
+        actions[step.action](step)
+
+    def build(self, step: Step) -> None:
+        """Builds an image. The cache of GitHub is there alone; the stand-in of the hub is here alone."""
+        given = {name: str(value).strip() for name, value in step.inputs.items()}
+        assert given.pop("context") == "."
+        assert given.pop("load") == "True"
+        assert given.pop("cache-from").startswith("type=gha,scope=")
+        assert given.pop("cache-to", "type=gha").startswith("type=gha")
+        options = [f"--build-arg=HF_ENDPOINT={self.hub.endpoint}", f"--tag={given.pop('tags')}"]
+        environment = {}
+        if target := given.pop("target", ""):
+            options.append(f"--target={target}")
+        for argument in given.pop("build-args", "").splitlines():
+            options.append(f"--build-arg={argument}")
+        for secret in given.pop("secrets", "").splitlines():
+            name, _, environment[name] = secret.partition("=")
+            options.append(f"--secret=id={name},env={name}")
+        assert not given, f"an input that this runner does not know: {given}"
+        done = build(self.folder, *options, environment=environment)
+        assert done.returncode == 0, done.output
+
+    def keep(self, step: Step) -> None:
+        """Keeps an artefact, which must be there."""
+        assert (self.folder / step.inputs["path"]).stat().st_size > 0
+        self.artifacts.append(step.inputs["path"])
+
+
+@pytest.fixture
+def checkout(project: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A fresh clone of the project of a set of answers."""
+
+    def checkout(name: str) -> Path:
+        folder = tmp_path / "checkout"
+        git(tmp_path, "clone", "--quiet", project(name), folder)
+        return folder
+
+    return checkout
+
+
+@pytest.fixture
+def clean(tags: list[str]) -> Iterator[Callable[[Path], None]]:
+    """Removes what a project's compose files started, and the images that its workflows name."""
+    folders: list[Path] = []
+    yield folders.append
+    for folder in folders:
+        attempt("compose", "--profile=*", "down", "--volumes", "--remove-orphans", "--timeout=1", cwd=folder)
+        tags += attempt("compose", "--profile=*", "config", "--images", cwd=folder).stdout.split()
+
+
+def expressions(token: str = "") -> dict[str, str]:
+    """What GitHub puts in place of `${{ … }}`."""
+    return {
+        "github.ref": "refs/heads/main",
+        "github.ref_name": "main",
+        "github.sha": "0" * 40,
+        "github.workflow": "CI",
+        "secrets.HF_TOKEN": token,
+    }
+
+
+def test_github_lints_tests_and_tries_the_images_of_a_project(
+    checkout: Callable[[str], Path], hub: Hub, clean: Callable[[Path], None]
+) -> None:
+    folder = checkout("dev")
+    clean(folder)
+    jobs = github_jobs(folder / GITHUB / "ci.yml", expressions())
+    assert set(jobs) == {"test", "image"}
+    runner = Hosted(folder, hub, [])
+    for steps in jobs.values():
+        for step in steps:
+            runner.step(step)
+    assert runner.artifacts == ["coverage.xml"]
+    assert git(folder, "status", "--porcelain", "--", "src", "tests", "uv.lock") == ""
+    labels = docker("image", "inspect", "--format={{json .Config.Labels}}", "slipway-test-dev").stdout
+    assert "0" * 40 in labels
+
+
+def test_github_runs_the_integration_tests_with_the_token(
+    checkout: Callable[[str], Path], hub: Hub, clean: Callable[[Path], None]
+) -> None:
+    folder = checkout("dev")
+    clean(folder)
+    (folder / ".env").write_text(f"HF_ENDPOINT={hub.endpoint}\n")
+    already = len(hub.requests)
+    runner = Hosted(folder, hub, [])
+    for step in github_jobs(folder / GITHUB / "integration.yml", expressions(TOKEN))["integration"]:
+        runner.step(step)
+    assert any(request.authorization for request in hub.requests[already:])
+
+
+def test_github_tests_a_project_with_a_gpu_on_the_runner_itself(
+    checkout: Callable[[str], Path], hub: Hub, trees: list[Tree]
+) -> None:
+    """The workflow of such a project, over a project that installs where there is no GPU."""
+    folder = checkout("small")
+    file = next(
+        tree.path / GITHUB / "ci.yml"
+        for tree in trees
+        if tree.answers["ci"] == "github" and tree.answers.get("accelerator", "cpu") != "cpu"
+    )
+    runner = Hosted(folder, hub, [])
+    for step in github_jobs(file, expressions())["test"]:
+        runner.step(step)
+    assert runner.artifacts == ["coverage.xml"]
+
+
+@pytest.fixture
+def registry(engine: None, tmp_path: Path, tags: list[str]) -> Iterator[str]:
+    """Address of a container registry with one account, somebody:secret."""
+    tags.append("slipway-test-registry")
+    (tmp_path / "registry").mkdir()
+    shutil.copy(ROOT / "tests/image/registry.dockerfile", tmp_path / "registry/Dockerfile")
+    done = build(tmp_path / "registry", "--tag=slipway-test-registry")
+    assert done.returncode == 0, done.output
+    with started("slipway-test-registry", port=5000) as running:
+        running.until(lambda: httpx.get(f"{running.url}/v2/").status_code == 401, "listening")
+        yield running.url.removeprefix("http://")
+
+
+def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
+    checkout: Callable[[str], Path], registry: str, clean: Callable[[Path], None], tmp_path: Path
+) -> None:
+    folder = checkout("gitlab")
+    clean(folder)
+    jobs = gitlab_jobs(folder / GITLAB)
+    assert set(jobs) == {"test", "production image"}
+    given = {
+        "CI_COMMIT_SHA": "0" * 40,
+        "CI_REGISTRY": registry,
+        "CI_REGISTRY_IMAGE": f"{registry}/a-group/a-project",
+        "CI_REGISTRY_PASSWORD": "secret",
+        "CI_REGISTRY_USER": "somebody",
+        "DOCKER_CONFIG": str(tmp_path / "docker"),
+    }
+    for job in jobs.values():
+        assert job["services"]  # the engine; this machine's stands in for it, so its address is not the job's
+        variables = {name: value for name, value in job["variables"].items() if not name.startswith("DOCKER_")}
+        for command in [*job["before_script"], *job["script"]]:
+            shell(folder, command, variables | given)
+    assert (folder / jobs["test"]["artifacts"]["paths"][0]).stat().st_size > 0
+    account = {"Authorization": f"Basic {base64.b64encode(b'somebody:secret').decode()}"}
+    cached = httpx.get(f"http://{registry}/v2/a-group/a-project/cache/tags/list", headers=account).json()
+    assert sorted(cached["tags"]) == ["dev", "prod"]
+
+
+def test_gitlab_tests_a_project_with_a_gpu_in_the_image_of_its_python(
+    checkout: Callable[[str], Path], engine: None, trees: list[Tree]
+) -> None:
+    """The job of such a project, over a project that installs where there is no GPU."""
+    folder = checkout("small")
+    tree = next(
+        tree
+        for tree in trees
+        if tree.answers["ci"] == "gitlab"
+        and tree.answers.get("accelerator", "cpu") != "cpu"
+        and tree.answers["python_version"] == "3.11"
+        and not tree.answers["image_registry"]
+    )
+    job = gitlab_jobs(tree.path / GITLAB)["test"]
+    script = [*job["before_script"], *job["script"]]
+    RUN.update(nameless(command, folder) for command in script)
+    mounted = [f"--volume={folder}:/builds/project", "--workdir=/builds/project"]
+    docker("run", "--rm", *mounted, job["image"], "bash", "-ec", "\n".join(script), timeout=900)
+    assert (folder / "coverage.xml").stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", ["own", "small", "volume"])
+def test_the_image_that_ships_is_tried_whatever_its_model(
+    name: str, image: Callable[[str], object], checkout: Callable[[str], Path], hub: Hub, clean: Callable[[Path], None]
+) -> None:
+    image(name)
+    folder = checkout(name)
+    clean(folder)
+    docker("tag", f"slipway-test-{name}", docker("compose", "config", "--images", cwd=folder).stdout.split()[0])
+    (folder / ".env").write_text(f"HF_ENDPOINT={hub.endpoint}\n")
+    shell(folder, "docker/smoke.sh", {})
+
+
+def test_an_image_that_cannot_serve_is_found_out(
+    checkout: Callable[[str], Path], image: Callable[[str], object], clean: Callable[[Path], None], tmp_path: Path
+) -> None:
+    image("uv")
+    folder = checkout("uv")
+    clean(folder)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/Dockerfile").write_text("FROM slipway-test-uv\nENV MY_PROJECT_MODEL=/nowhere\n")
+    name = docker("compose", "config", "--images", cwd=folder).stdout.strip()
+    assert build(tmp_path / "broken", f"--tag={name}").returncode == 0
+    script = (folder / "docker/smoke.sh").read_text()
+    assert "--wait-timeout 600" in script
+    (folder / "docker/smoke.sh").write_text(script.replace("--wait-timeout 600", "--wait-timeout 20"))
+    done = run(["docker/smoke.sh"], cwd=folder)
+    assert done.returncode == 1
+    assert "/nowhere" in done.stdout
+    left = docker("ps", "--all", "--quiet", "--filter=label=com.docker.compose.project=my-project-smoke")
+    assert left.stdout == ""
+
+
+def test_no_step_of_any_workflow_was_left_unrun(trees: list[Tree]) -> None:
+    if not RUN:
+        pytest.skip("the tests that run them were not chosen")
+    unknown = {
+        (nameless(command, tree.path), tree.path)
+        for tree in trees
+        for command in commands(tree.path)
+        if nameless(command, tree.path) not in RUN and command not in NOT_RUN
+    }
+    assert {command for command, _ in unknown} == set(), unknown
