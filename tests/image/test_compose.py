@@ -1,13 +1,16 @@
 """Compose files of generated projects, run as people run them."""
 
 import os
+import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import httpx
 import pytest
 
-from tests.engine import attempt
+from tests.engine import PATIENCE, attempt
 from tests.hub import Hub
 from tests.image.conftest import Image
 
@@ -68,6 +71,58 @@ def test_an_edit_is_seen_at_once_in_development(development: tuple[Path, Compose
     finally:
         source.write_text(before)
     assert done.stdout == "seen\n", done.stderr
+
+
+def answer(url: str) -> str:
+    """What a route answers; nothing while the server does not."""
+    try:
+        found = httpx.get(url)
+    except httpx.TransportError:  # starting, or starting again
+        return ""
+    return found.text if found.status_code == 200 else ""
+
+
+def until(url: str, wanted: str) -> None:
+    """Waits until a route's answer holds a text."""
+    deadline = time.monotonic() + PATIENCE
+    while wanted not in answer(url):
+        assert time.monotonic() < deadline, f"{url} never answers {wanted}"
+        time.sleep(0.05)
+
+
+def test_development_serves_real_embeddings_and_takes_edits_and_a_debugger(
+    development: tuple[Path, Compose], hub: Hub
+) -> None:
+    folder, compose = development
+    ports = {"PORT": 0, "DEBUG_PORT": 0}
+    for name in ports:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            ports[name] = free.getsockname()[1]
+    (folder / ".env").write_text(
+        f"HF_ENDPOINT={hub.endpoint}\n" + "".join(f"{name}={port}\n" for name, port in ports.items())
+    )
+    url = f"http://127.0.0.1:{ports['PORT']}"
+    source = folder / "src/my_project/api.py"
+    before = source.read_text()
+    try:
+        done = compose("up", "--detach", "--wait", f"--wait-timeout={PATIENCE}")
+        assert done.returncode == 0, done.stdout + done.stderr + compose("logs").stdout
+        embedding = httpx.post(f"{url}/predict", json={"inputs": "A cat."}).json()
+        assert len(embedding) == 384
+        assert sum(value * value for value in embedding) == pytest.approx(1, abs=1e-3)
+        socket.create_connection(("127.0.0.1", ports["DEBUG_PORT"]), timeout=10).close()
+        source.write_text(f'{before}\n\n@app.get("/edited")\nasync def edited() -> str:\n    return "seen"\n')
+        until(f"{url}/edited", "seen")
+        until(f"{url}/ready", "ready")
+        logged = compose("logs", "--no-log-prefix", "api").stdout
+        assert "loaded" in logged
+        assert '{"' not in logged, "for people, not for programs"
+    finally:
+        source.write_text(before)
+        (folder / ".env").unlink()
+        compose("stop", "--timeout=1")
+    foreign = [path for path in folder.rglob("*") if path.lstat().st_uid not in (OWNER, 0)]
+    assert foreign == []
 
 
 def test_a_volume_is_filled_once_and_serves_without_the_hub(

@@ -2,13 +2,16 @@
 
 import re
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.engine import attempt, exists
+from tests.conftest import MINILM
+from tests.engine import attempt, build, docker, exists, outcome
 from tests.hub import Hub
+from tests.image.conftest import Image
 
 pytestmark = pytest.mark.image
 
@@ -98,3 +101,64 @@ def test_a_hub_that_breaks_off(hub: Hub, refused: Callable[..., list[str]], mini
     hub.cut(f"/an-org/broken/resolve/{commit}/model.safetensors", 1000, times=100, reset=True)
     said = refused("uv", edit=rename_model("an-org/broken"))
     assert said[-1].startswith("weights: an-org/broken could not be fetched: ")
+
+
+def test_a_disk_that_is_full_while_baking(project: Callable[[str], Path], hub: Hub, tags: list[str]) -> None:
+    """The stage that bakes, run as a container: a build has no option that bounds its disk."""
+    folder = project("uv")
+    tags.append("slipway-test-environment")
+    done = build(folder, "--target=environment", "--tag=slipway-test-environment")
+    assert done.returncode == 0, done.output
+    bake = "python /docker/weights.py $MODEL main /opt/baked/weights; code=$?; ls -A /opt/baked/weights; exit $code"
+    options = [f"--volume={folder / 'docker'}:/docker:ro", "--tmpfs=/opt/baked:size=50m", f"--env=MODEL={MINILM}"]
+    found = outcome(
+        "slipway-test-environment",
+        *["sh", "-c", bake],
+        options=(*options, f"--env=HF_ENDPOINT={hub.endpoint}", "--env=HF_HUB_DISABLE_PROGRESS_BARS=1"),
+    )
+    assert found.returncode == 1
+    (line,) = [line for line in found.stderr.splitlines() if line.startswith("weights: ")]
+    assert "No space left on device" in line
+    assert found.stdout == "", "nothing is there that looks complete"
+
+
+def test_a_port_that_is_taken(sample: Image) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = outcome(sample.name, "serve", "--host=127.0.0.1", f"--port={port}", options=("--network=host",))
+        assert done.returncode == 1
+        (line,) = [line for line in (done.stdout + done.stderr).splitlines() if '"error"' in line.lower()]
+        assert str(port) in line
+        assert "in use" in line
+        published = attempt("run", "--rm", f"--publish=127.0.0.1:{port}:8000", sample.name)
+        assert published.returncode == 125
+        assert str(port) in published.stderr
+
+
+@pytest.fixture
+def foreign(engine: None, request: pytest.FixtureRequest) -> str:
+    """A volume whose folder is somebody else's."""
+    name = "slipway-test-foreign"
+    request.addfinalizer(lambda: attempt("volume", "rm", "--force", name))
+    mounted = f"--volume={name}:/mounted"
+    base = "python:3.11-slim-trixie"
+    docker("run", "--rm", mounted, base, "sh", "-c", "chown 4242:4242 /mounted && chmod 700 /mounted")
+    return name
+
+
+def test_a_cache_that_is_somebody_elses_gives_way_to_one_that_can_be_written(
+    image: Callable[[str], Image], hub: Hub, foreign: str
+) -> None:
+    options = (f"--volume={foreign}:/cache", f"--env=HF_ENDPOINT={hub.endpoint}", "--env=HF_TOKEN=any")
+    done = outcome(image("volume").name, "sh", "-c", 'echo "$HF_HOME"', options=options)
+    assert done.stdout == "/tmp/huggingface\n"
+    done = outcome(image("volume").name, "predict", "A cat.", options=options)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_that_is_somebody_elses_is_named(image: Callable[[str], Image], foreign: str) -> None:
+    done = outcome(image("small").name, "train", options=(f"--volume={foreign}:/models",))
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: /models/")
+    assert "Permission denied" in line
