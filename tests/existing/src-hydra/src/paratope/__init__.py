@@ -1,0 +1,5 @@
+"""Antibody polyreactivity from protein language models."""
+
+from importlib.metadata import version
+
+__version__ = version("paratope-ml")

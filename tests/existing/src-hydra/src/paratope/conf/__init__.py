@@ -1,0 +1,1 @@
+# Hydra finds the configuration as the package paratope.conf
