@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 import httpx
 import pytest
 
-from tests.engine import PATIENCE, attempt
+from tests.engine import PATIENCE, attempt, outcome
 from tests.hub import Hub
 from tests.image.conftest import Image
 
@@ -59,6 +59,12 @@ def test_files_written_in_the_mount_belong_to_its_owner(development: tuple[Path,
     assert done.returncode == 0, done.stderr
     assert (folder / "made-by-dev").stat().st_uid == OWNER
     assert (folder / "made-by-dev").stat().st_gid == OWNER
+
+
+def test_a_group_that_a_device_asks_for_stays(development: tuple[Path, Compose]) -> None:
+    folder, _ = development
+    done = outcome("slipway-test-dev-dev", "id", "-G", options=("--group-add=992", f"--volume={folder}:/app"))
+    assert sorted(done.stdout.split()) == ["0", str(OWNER), "992"], done.stderr
 
 
 def test_an_edit_is_seen_at_once_in_development(development: tuple[Path, Compose]) -> None:

@@ -4,6 +4,6 @@ set -eu
 owner=$(stat -c %u /app)
 group=$(stat -c %g /app)
 if [ "$(id -u)" = 0 ] && [ "$owner" != 0 ]; then
-  exec setpriv --reuid "$owner" --regid "$group" --groups "$group,0" "$@"
+  exec setpriv --reuid "$owner" --regid "$group" --groups "$group,$(id -G | tr ' ' ,)" "$@"
 fi
 exec "$@"
