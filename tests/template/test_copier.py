@@ -31,6 +31,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"interfaces": "[]"}, ["interfaces", "at least one"]),
     ({"hf_task": "poetry"}, ["hf_task", "poetry", "fill-mask"]),
     ({"runtime": "onnx"}, ["runtime", "onnx", "torch"]),
+    ({"devcontainer": "maybe"}, ["devcontainer", "maybe", "yes", "no"]),
     # Names of answers
     ({"torch": "2.13.0"}, ["no answer called torch", "torch_version"]),
     ({"choices": "1"}, ["no answer called choices"]),

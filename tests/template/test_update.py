@@ -48,6 +48,8 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"interfaces": ["api"]}, {"interfaces": ["cli", "api"]}),
     ({}, {"interfaces": ["cli"]}),
     ({"license": "MIT"}, {"license": "Apache-2.0"}),
+    ({"devcontainer": "no", "accelerator": "cu130"}, {"devcontainer": "yes"}),
+    ({}, {"devcontainer": "no"}),
 ]
 
 
