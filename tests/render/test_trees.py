@@ -20,11 +20,13 @@ from tests.workflows import GITHUB, GITLAB, gitlab_jobs
 
 yaml.SafeLoader.add_constructor("!reset", lambda loader, node: None)  # compose's own
 
+SCHEMAS = answers.ROOT / "tests/schemas"
 TEXT_OF_FEATURES = {
     "api": re.compile(r"fastapi|uvicorn|prometheus|\bserve\b", re.IGNORECASE),
     "uv": re.compile(r"\buv\b"),
     "pip": re.compile(r"pylock|constraints"),
     "hub": re.compile(r"hugging|transformers|\bhub\b|HF_", re.IGNORECASE),
+    "devcontainer": re.compile(r"devcontainer|\beditor\b|VS ?Code", re.IGNORECASE),
 }
 
 
@@ -71,6 +73,7 @@ def test_nothing_speaks_of_a_feature_that_was_not_chosen(trees: list[Tree]) -> N
             "uv": tree.answers["package_manager"] != "uv",
             "pip": tree.answers["package_manager"] != "pip",
             "hub": tree.answers["hf_task"] == "custom",
+            "devcontainer": tree.answers["devcontainer"] == "no",
         }
         for path in tree.files():
             if path.name in (".copier-answers.yml", "LICENSE"):
@@ -170,6 +173,43 @@ def _triggers_of_builds(project: Path) -> Iterator[str]:
         for job in gitlab_jobs(project / GITLAB).values():
             if any("docker build" in line for line in job["script"]):
                 yield json.dumps(job["rules"]).lower()
+
+
+def test_development_containers_fit_their_schema(trees: list[Tree]) -> None:
+    files = {path.read_bytes(): path for path in _development_containers(trees)}
+    done = run(["check-jsonschema", f"--schemafile={SCHEMAS / 'devContainer.base.schema.json'}", *files.values()])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_development_containers_are_there_for_those_who_chose_them(trees: list[Tree]) -> None:
+    for tree in trees:
+        wanted = [".devcontainer/devcontainer.json"]
+        if tree.answers.get("accelerator", "cpu") != "cpu":
+            wanted.append(".devcontainer/gpu/devcontainer.json")
+        found = sorted(str(path.relative_to(tree.path)) for path in _development_containers([tree]))
+        assert found == (wanted if tree.answers["devcontainer"] == "yes" else [])
+
+
+def test_development_containers_name_files_and_services_that_there_are(trees: list[Tree]) -> None:
+    for tree in trees:
+        for path in _development_containers([tree]):
+            settings = json.loads(path.read_text())
+            files = [(path.parent / name).resolve() for name in settings["dockerComposeFile"]]
+            assert [file.parent for file in files] == [tree.path.resolve()] * len(files)
+            services = [yaml.safe_load(file.read_text())["services"] for file in files]
+            assert ("compose.gpu.yaml" in [file.name for file in files]) == (path.parent.name == "gpu")
+            merged = {name: value for each in services for name, value in each.get(settings["service"], {}).items()}
+            assert f".:{settings['workspaceFolder']}" in merged["volumes"]
+            assert bool(merged.keys() & {"deploy", "devices"}) == (path.parent.name == "gpu")
+            assert settings["runServices"] == [settings["service"]], "or everything else would start too"
+            assert settings.get("forwardPorts", []) == ([8000] if "api" in tree.answers["interfaces"] else [])
+            dockerfile = (tree.path / "Dockerfile").read_text()
+            assert re.search(rf"^FROM \w+ AS {merged['build']['target']}$", dockerfile, re.MULTILINE)
+            assert re.search(rf"\buseradd\b.* {settings['remoteUser']}\b", dockerfile)
+
+
+def _development_containers(trees: list[Tree]) -> list[Path]:
+    return [path for tree in trees for path in tree.files() if path.name == "devcontainer.json"]
 
 
 def test_shell_scripts_are_clean(trees: list[Tree]) -> None:
