@@ -20,15 +20,19 @@ def named(slug: str) -> dict[str, str]:
     return {"project_slug": slug, "package_name": "my_project"}
 
 
+SMALL: dict[str, Any] = {"hf_task": "custom", "torch_version": "none"}
 SETS: dict[str, dict[str, Any]] = {
     "uv": {},
     "pip": {"package_manager": "pip"},
     "volume": {"preset": "cli", "weights": "volume", **named("slipway-test-volume")},
     "own": {"hf_model": ""},
     "dev": named("slipway-test-dev"),
-    "gitlab": {"hf_task": "custom", "torch_version": "none", "ci": "gitlab", **named("slipway-test-gitlab")},
-    "small": {"hf_task": "custom", "torch_version": "none"},
-    "small, pip": {"hf_task": "custom", "torch_version": "none", "package_manager": "pip"},
+    "dev, pip": {**SMALL, "package_manager": "pip", **named("slipway-test-dev-pip")},
+    "unlocked": {**SMALL, **named("slipway-test-unlocked")},
+    "unlocked, pip": {**SMALL, "package_manager": "pip", **named("slipway-test-unlocked-pip")},
+    "gitlab": {**SMALL, "ci": "gitlab", **named("slipway-test-gitlab")},
+    "small": SMALL,
+    "small, pip": {**SMALL, "package_manager": "pip"},
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},
 }
 PORT = 48193
