@@ -42,7 +42,7 @@ def receive(wanted):
             if line.startswith(b"Content-Length:"):
                 size = int(line.split()[1])
         said = json.loads(adapter.stdout.read(size))
-        assert said.get("success", True) and said.get("event") != "terminated", said
+        assert said.get("success", True) and (said.get("event") != "terminated" or wanted == "terminated"), said
         if wanted in (said.get("event"), said.get("command")):
             return said.get("body")
 
@@ -56,7 +56,7 @@ send("stackTrace", threadId=receive("stopped")["threadId"])
 top = receive("stackTrace")["stackFrames"][0]
 print(top["source"]["path"], top["line"])
 send("disconnect", terminateDebuggee=True)
-receive("disconnect")
+receive("terminated")
 adapter.kill()
 """
 
