@@ -231,6 +231,12 @@ def test_gitlab_tests_a_project_with_a_gpu_in_the_image_of_its_python(
     assert (folder / "coverage.xml").stat().st_size > 0
 
 
+def ships(folder: Path) -> str:
+    """What the compose file calls the image that ships."""
+    named = docker("compose", "--file=compose.yaml", "--profile=*", "config", "--images", cwd=folder).stdout.split()
+    return named[0]
+
+
 @pytest.mark.parametrize("name", ["own", "small", "volume"])
 def test_the_image_that_ships_is_tried_whatever_its_model(
     name: str, image: Callable[[str], object], checkout: Callable[[str], Path], hub: Hub, clean: Callable[[Path], None]
@@ -238,7 +244,7 @@ def test_the_image_that_ships_is_tried_whatever_its_model(
     image(name)
     folder = checkout(name)
     clean(folder)
-    docker("tag", f"slipway-test-{name}", docker("compose", "config", "--images", cwd=folder).stdout.split()[0])
+    docker("tag", f"slipway-test-{name}", ships(folder))
     (folder / ".env").write_text(f"HF_ENDPOINT={hub.endpoint}\n")
     shell(folder, "docker/smoke.sh", {})
 
@@ -251,8 +257,7 @@ def test_an_image_that_cannot_serve_is_found_out(
     clean(folder)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/Dockerfile").write_text("FROM slipway-test-uv\nENV MY_PROJECT_MODEL=/nowhere\n")
-    name = docker("compose", "config", "--images", cwd=folder).stdout.strip()
-    assert build(tmp_path / "broken", f"--tag={name}").returncode == 0
+    assert build(tmp_path / "broken", f"--tag={ships(folder)}").returncode == 0
     script = (folder / "docker/smoke.sh").read_text()
     assert "--wait-timeout 600" in script
     (folder / "docker/smoke.sh").write_text(script.replace("--wait-timeout 600", "--wait-timeout 20"))
