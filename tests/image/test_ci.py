@@ -191,13 +191,17 @@ def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
     clean(folder)
     jobs = gitlab_jobs(folder / GITLAB)
     assert set(jobs) == {"test", "production image"}
+    login = tmp_path / "docker"  # the account goes nowhere else; what builds may lie beside a user's own
+    login.mkdir()
+    usual = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
+    (login / "cli-plugins").symlink_to(usual / "cli-plugins")
     given = {
         "CI_COMMIT_SHA": "0" * 40,
         "CI_REGISTRY": registry,
         "CI_REGISTRY_IMAGE": f"{registry}/a-group/a-project",
         "CI_REGISTRY_PASSWORD": "secret",
         "CI_REGISTRY_USER": "somebody",
-        "DOCKER_CONFIG": str(tmp_path / "docker"),
+        "DOCKER_CONFIG": str(login),
     }
     for job in jobs.values():
         assert job["services"]  # the engine; this machine's stands in for it, so its address is not the job's
