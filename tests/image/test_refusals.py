@@ -126,10 +126,9 @@ def test_a_port_that_is_taken(sample: Image) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         done = outcome(sample.name, "serve", "--host=127.0.0.1", f"--port={port}", options=("--network=host",))
-        assert done.returncode == 1
-        (line,) = [line for line in (done.stdout + done.stderr).splitlines() if '"error"' in line.lower()]
+        assert done.returncode == 3
+        (line,) = [line for line in (done.stdout + done.stderr).splitlines() if "in use" in line]
         assert str(port) in line
-        assert "in use" in line
         published = attempt("run", "--rm", f"--publish=127.0.0.1:{port}:8000", sample.name)
         assert published.returncode == 125
         assert str(port) in published.stderr
@@ -137,12 +136,20 @@ def test_a_port_that_is_taken(sample: Image) -> None:
 
 @pytest.fixture
 def foreign(engine: None, request: pytest.FixtureRequest) -> str:
-    """A volume whose folder is somebody else's."""
+    """A volume that is somebody else's, with something in it: an empty one would take the owner of the image's folder."""
     name = "slipway-test-foreign"
     request.addfinalizer(lambda: attempt("volume", "rm", "--force", name))
     mounted = f"--volume={name}:/mounted"
     base = "python:3.11-slim-trixie"
-    docker("run", "--rm", mounted, base, "sh", "-c", "chown 4242:4242 /mounted && chmod 700 /mounted")
+    docker(
+        "run",
+        "--rm",
+        mounted,
+        base,
+        "sh",
+        "-c",
+        "touch /mounted/theirs && chown -R 4242:4242 /mounted && chmod 700 /mounted",
+    )
     return name
 
 
