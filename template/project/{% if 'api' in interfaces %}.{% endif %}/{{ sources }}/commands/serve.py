@@ -13,7 +13,6 @@ def serve(
 ) -> None:
     """Serve the model over HTTP until SIGTERM or Ctrl-C."""
     from uvicorn import Config
-    from uvicorn.supervisors import ChangeReload
 
     from ..logs import configuration
     from ..server import Server
@@ -33,6 +32,8 @@ def serve(
     server = Server(config)
     try:
         if reload:
+            from uvicorn.supervisors import ChangeReload
+
             ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
         else:
             server.run()

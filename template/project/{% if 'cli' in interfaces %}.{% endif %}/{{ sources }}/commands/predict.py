@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from .. import records
 from ..predictor import InvalidInput, InvalidParameter, Predictor, load_predictor
@@ -74,6 +72,9 @@ def _predict_file(
     parameters: Parameters,
     dry_run: bool,
 ) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     settings = get_settings()
     console = Console(stderr=True)
     started = time.monotonic()
