@@ -136,7 +136,7 @@ def test_a_port_that_is_taken(sample: Image) -> None:
 
 @pytest.fixture
 def foreign(engine: None, request: pytest.FixtureRequest) -> str:
-    """A volume that is somebody else's, with something in it: an empty one would take the owner of the image's folder."""
+    """A volume of somebody else, who put something in: an empty one would take the owner of the image's folder."""
     name = "slipway-test-foreign"
     request.addfinalizer(lambda: attempt("volume", "rm", "--force", name))
     mounted = f"--volume={name}:/mounted"
