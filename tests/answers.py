@@ -13,12 +13,16 @@ ROOT = Path(__file__).resolve().parent.parent
 CHOICES = yaml.safe_load((ROOT / "extensions/choices.yml").read_text())
 TASKS = yaml.safe_load((ROOT / "extensions/tasks.yml").read_text())
 TABLE = yaml.safe_load((ROOT / "extensions/torch.yml").read_text())
+ABOUT_EXISTING_CODE = ("install", "api_server", "keep")
+"""Answers with choices that no project has."""
 
 
 def values() -> "OrderedDict[str, list[Any]]":
     """Every answer that has choices, or of which some value changes what is emitted, with its values."""
     fixed = {name: list(choices.values()) for name, choices in CHOICES.items() if choices}
-    del fixed["runtime"], fixed["interfaces"]
+    for name in ("runtime", "interfaces", *ABOUT_EXISTING_CODE):
+        del fixed[name]
+    fixed["preset"].remove("existing")
     pythons = sorted({python for release in TABLE["releases"].values() for python in release["python"]})
     return OrderedDict(
         torch_version=[*TABLE["releases"], "none"],
@@ -91,6 +95,45 @@ def covering() -> Iterator[dict[str, Any]]:
                 fitting = [value for value in offered[name] if possible({**row, name: value})]
                 row[name] = max(fitting, key=lambda value, name=name: gain(name, value))
         yield take(row)
+
+
+def about_existing_code() -> "OrderedDict[str, list[Any]]":
+    """Every answer that changes what code that exists already is given, with its values."""
+    fixed = {name: list(CHOICES[name].values()) for name in ABOUT_EXISTING_CODE}
+    commands = {"train": "python train.py --config a.yaml", "a-long-name": "python -m app key=value"}
+    return OrderedDict(
+        requirements_file=["requirements.txt", "backend/requirements.txt", "pyproject.toml", "environment.yml"],
+        requirements_dev=["", "requirements-dev.txt", "extra:dev", "group:dev"],
+        torch_version=[TABLE["default"]["torch"], list(TABLE["releases"])[-1], "none"],
+        accelerator=["cpu", "cu130", "rocm7.2"],
+        api_app=["", "app.main:app"],
+        code_paths=[["src"], ["backend"], ["api", "train.py", "configs/a.yaml"]],
+        commands=[{}, commands],
+        output_folders=[[], ["outputs"], ["models", "runs/logs"]],
+        health_route=["", "/health"],
+        project_slug=["a", "a-repository"],
+        image_registry=["", "registry.example.org:5000/mirror"],
+        test_command=["pytest", "python -m pytest tests"],
+        **{**fixed, "keep": [[], ["Dockerfile"], ["compose.yaml"], fixed["keep"]]},
+    )
+
+
+def covering_existing() -> Iterator[dict[str, Any]]:
+    """The same for preset existing."""
+    offered = about_existing_code()
+
+    def fits(row: list[Any]) -> bool:
+        found = dict(zip(offered, row, strict=False))
+        if ":" in found.get("requirements_dev", "") and found["requirements_file"] != "pyproject.toml":
+            return False
+        release = TABLE["releases"].get(found.get("torch_version"), {"accelerators": ["cpu"]})
+        return found.get("accelerator", "cpu") in release["accelerators"]
+
+    for pairs in AllPairs(offered, filter_func=fits):
+        row = pairs._asdict()
+        if row["torch_version"] == "none":
+            del row["accelerator"]
+        yield {"preset": "existing", **row}
 
 
 def as_data(row: dict[str, Any]) -> dict[str, Any]:

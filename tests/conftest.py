@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pytest_copie.plugin import Copie
 
-from tests.answers import TABLE, covering
+from tests.answers import TABLE, covering, covering_existing
 from tests.hub import Hub
 from tests.program import run
 from tests.releases import clone
@@ -62,12 +62,25 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trees(template: Path, copie_session: Copie) -> list[Tree]:
     """A project for each set of covering answers, rendered once and only read."""
-    rendered = []
-    for answers in covering():
-        result = copie_session.copy(extra_answers=answers, template_dir=template)
-        assert result.project_dir, f"{answers}: {result.exception!r}"
-        rendered.append(Tree(answers, result.project_dir))
-    return rendered
+    return [_rendered(answers, template, copie_session) for answers in covering()]
+
+
+@pytest.fixture(scope="session")
+def existing_trees(template: Path, copie_session: Copie) -> list[Tree]:
+    """What code that exists already is given, for each set of covering answers; without that code."""
+    return [_rendered(answers, template, copie_session) for answers in covering_existing()]
+
+
+@pytest.fixture(scope="session")
+def all_trees(trees: list[Tree], existing_trees: list[Tree]) -> list[Tree]:
+    """Everything that is rendered."""
+    return [*trees, *existing_trees]
+
+
+def _rendered(answers: dict[str, Any], template: Path, copie_session: Copie) -> Tree:
+    result = copie_session.copy(extra_answers=answers, template_dir=template)
+    assert result.project_dir, f"{answers}: {result.exception!r}"
+    return Tree(answers, result.project_dir)
 
 
 @pytest.fixture(scope="session")

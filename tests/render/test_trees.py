@@ -18,7 +18,8 @@ from tests.engine import need_engine
 from tests.program import run
 from tests.workflows import GITHUB, GITLAB, gitlab_jobs
 
-yaml.SafeLoader.add_constructor("!reset", lambda loader, node: None)  # compose's own
+for tag in ("!reset", "!override"):  # compose's own
+    yaml.SafeLoader.add_constructor(tag, lambda loader, node: None)
 
 SCHEMAS = answers.ROOT / "tests/schemas"
 TEXT_OF_FEATURES = {
@@ -44,8 +45,8 @@ def test_the_sets_hold_every_pair_that_is_possible() -> None:
             ), wanted
 
 
-def test_no_template_syntax_is_left(trees: list[Tree]) -> None:
-    for tree in trees:
+def test_no_template_syntax_is_left(all_trees: list[Tree]) -> None:
+    for tree in all_trees:
         for path in tree.files():
             name = str(path.relative_to(tree.path))
             assert not re.search(r"[{}%]|jinja", name), name
@@ -53,8 +54,8 @@ def test_no_template_syntax_is_left(trees: list[Tree]) -> None:
                 assert not re.search(r"(?<!\$)\{\{|\{%|%\}", path.read_text()), path  # ${{ is GitHub's own
 
 
-def test_every_file_has_content_and_a_tidy_end(trees: list[Tree]) -> None:
-    for tree in trees:
+def test_every_file_has_content_and_a_tidy_end(all_trees: list[Tree]) -> None:
+    for tree in all_trees:
         for path in tree.files():
             text = path.read_text("utf-8")
             assert text.strip(), f"{path} is empty"
@@ -83,22 +84,22 @@ def test_nothing_speaks_of_a_feature_that_was_not_chosen(trees: list[Tree]) -> N
                 assert not found, f"{path} says {found[0]!r}, and {feature} is not in {tree.answers}"
 
 
-def test_data_files_parse(trees: list[Tree]) -> None:
+def test_data_files_parse(all_trees: list[Tree]) -> None:
     parsers = {".toml": tomllib.loads, ".json": json.loads, ".yml": yaml.safe_load, ".yaml": yaml.safe_load}
-    for tree in trees:
+    for tree in all_trees:
         for path in tree.files():
             if path.suffix in parsers:
                 assert parsers[path.suffix](path.read_text()), path
 
 
-def test_ruff_finds_nothing(trees: list[Tree]) -> None:
-    folders = [tree.path for tree in trees]
+def test_ruff_finds_nothing(all_trees: list[Tree]) -> None:
+    folders = [tree.path for tree in all_trees]
     for command in (["check", "--no-cache", "--output-format=concise"], ["format", "--no-cache", "--check"]):
         done = run(["ruff", *command, *folders])
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_yamllint_finds_nothing(trees: list[Tree]) -> None:
+def test_yamllint_finds_nothing(all_trees: list[Tree]) -> None:
     rules = {
         "document-start": "disable",
         "indentation": {"indent-sequences": "whatever"},
@@ -111,7 +112,7 @@ def test_yamllint_finds_nothing(trees: list[Tree]) -> None:
             "--strict",
             "-d",
             json.dumps({"extends": "default", "rules": rules}),
-            *[tree.path for tree in trees],
+            *[tree.path for tree in all_trees],
         ]
     )
     assert done.returncode == 0, done.stdout
@@ -212,15 +213,15 @@ def _development_containers(trees: list[Tree]) -> list[Path]:
     return [path for tree in trees for path in tree.files() if path.name == "devcontainer.json"]
 
 
-def test_shell_scripts_are_clean(trees: list[Tree]) -> None:
-    scripts = [path for tree in trees for path in tree.files() if path.read_text().startswith("#!/bin/")]
+def test_shell_scripts_are_clean(all_trees: list[Tree]) -> None:
+    scripts = [path for tree in all_trees for path in tree.files() if path.read_text().startswith("#!/bin/")]
     if scripts:
         done = run(["shellcheck", *scripts])
         assert done.returncode == 0, done.stdout
 
 
-def test_links_in_markdown_lead_somewhere(trees: list[Tree]) -> None:
-    for tree in trees:
+def test_links_in_markdown_lead_somewhere(all_trees: list[Tree]) -> None:
+    for tree in all_trees:
         for path in tree.path.rglob("*.md"):
             for link in _links(path.read_text()):
                 if not re.match(r"https?://|mailto:|#", link):
@@ -241,6 +242,20 @@ def test_every_command_in_the_readme_exists(trees: list[Tree]) -> None:
         verbs = set(re.findall(r"^\.PHONY: (.+)$", (tree.path / "Makefile").read_text(), re.MULTILINE))
         text = (tree.path / "README.md").read_text()
         assert set(re.findall(r"\bmake ([a-z-]+)", text)) <= verbs
+
+
+def test_code_that_exists_already_is_given_nothing_at_its_root_but_what_docker_reads(
+    existing_trees: list[Tree],
+) -> None:
+    allowed = re.compile(r"docker|\.copier-answers\.yml|(slipway\.)?(Dockerfile|compose)(\.\w+)*")
+    for tree in existing_trees:
+        names = [path.name for path in tree.path.iterdir()]
+        assert [name for name in names if not allowed.fullmatch(name)] == []
+        for kept in ("Dockerfile", "compose.yaml"):
+            assert (kept in names) != (kept in tree.answers["keep"])
+            assert (f"slipway.{kept}" in names) == (kept in tree.answers["keep"])
+            told = [path for path in tree.files() if f"slipway.{kept}" in path.read_text()]
+            assert bool(told) == (kept in tree.answers["keep"])
 
 
 def test_one_project_is_known_by_one_name(trees: list[Tree]) -> None:
@@ -268,22 +283,26 @@ def test_the_template_has_no_file_without_a_purpose() -> None:
         assert re.search(r"\{\{|\{%", path.read_text()), f"{path.name} is not a template: drop .jinja"
 
 
-def test_docker_finds_nothing_in_dockerfiles(trees: list[Tree]) -> None:
+def _dockerfiles(trees: list[Tree]) -> list[Path]:
+    return [path for tree in trees for path in tree.path.glob("*Dockerfile")]
+
+
+def test_docker_finds_nothing_in_dockerfiles(all_trees: list[Tree]) -> None:
     need_engine()
     present = run(["docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}"]).stdout.split()
     unique = {}
-    for tree in trees:
-        text = (tree.path / "Dockerfile").read_text()
+    for dockerfile in _dockerfiles(all_trees):
+        text = dockerfile.read_text()
         bases = set(re.findall(r"^FROM (\S+:\S+)", text, re.MULTILINE))
         if bases <= set(present):  # the check asks a registry for the others, where there may be none
-            unique[re.sub(r'="[^"]*"|[a-z]+_[a-z]+|weights\.py .*', "", text, flags=re.IGNORECASE)] = tree
+            unique[re.sub(r'="[^"]*"|[a-z]+_[a-z]+|weights\.py .*', "", text, flags=re.IGNORECASE)] = dockerfile
     need(unique, "needs the image of a Python that projects are based on")
-    for tree in unique.values():
-        done = run(["docker", "build", "--check", tree.path])
+    for dockerfile in unique.values():
+        done = run(["docker", "build", "--check", f"--file={dockerfile}", dockerfile.parent])
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_hadolint_finds_nothing(trees: list[Tree]) -> None:
+def test_hadolint_finds_nothing(all_trees: list[Tree]) -> None:
     reasons = {
         "DL3003": "a step that works in a folder needs it for itself alone",
         "DL3008": "the release of the base image fixes the versions of Debian's packages",
@@ -291,18 +310,21 @@ def test_hadolint_finds_nothing(trees: list[Tree]) -> None:
         "DL4006": "what begins a pipe is echo, which does not fail",
     }
     ignored = [f"--ignore={rule}" for rule in reasons]
-    files = {(tree.path / "Dockerfile").read_bytes(): tree.path / "Dockerfile" for tree in trees}
+    files = {path.read_bytes(): path for path in _dockerfiles(all_trees)}
     done = run(["hadolint", "--no-color", *ignored, *files.values()])
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_compose_takes_the_files_as_people_combine_them(trees: list[Tree]) -> None:
+def test_compose_takes_the_files_as_people_combine_them(all_trees: list[Tree]) -> None:
     need_engine()
     checked = set()
-    for tree in trees:
-        found = [path.name for path in sorted(tree.path.glob("compose*.yaml"))]
-        rest = [name for name in found if name not in ("compose.yaml", "compose.override.yaml")]
-        ways = [["compose.yaml"], ["compose.yaml", "compose.override.yaml"]]
+    for tree in all_trees:
+        found = [path.name for path in sorted(tree.path.glob("*compose*.yaml"))]
+        base, override = (
+            next(name for name in found if name.endswith(f"compose{end}.yaml")) for end in ("", ".override")
+        )
+        rest = [name for name in found if name not in (base, override)]
+        ways = [[base], [base, override]]
         ways += [[*way, name] for way in ways for name in rest]
         for way in ways:
             content = b"".join((tree.path / name).read_bytes() for name in way)

@@ -14,11 +14,11 @@ import yaml
 from markdown_it import MarkdownIt
 from pytest_copie.plugin import Copie
 
-from tests.answers import CHOICES, TABLE
+from tests.answers import CHOICES, ROOT, TABLE
 from tests.conftest import need_program
 from tests.program import run
 from tests.releases import NEWEST, as_options, copied, copier
-from tests.template.questions import asked, helps, questions
+from tests.template.questions import asked, groups, helps, questions
 from tests.template.terminal import CTRL_C, DOWN, ENTER, answer
 
 MOST_PROMPTS = 9
@@ -45,6 +45,30 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"python_version": "3.9"}, ["python_version", "3.9", "3.11"]),
     ({"hf_task": "custom", "hf_model": "an-org/a-model"}, ["hf_model", "custom"]),
     ({"hf_model": "", "hf_revision": "main"}, ["hf_revision", "empty"]),
+    # Code that exists already
+    ({"preset": "existing", "hf_model": "gpt2"}, ["hf_model", "gpt2", "no meaning", "existing"]),
+    ({"preset": "existing", "license": "MIT"}, ["license", "no meaning", "existing"]),
+    ({"preset": "existing", "package_manager": "pip"}, ["package_manager", "no meaning", "existing"]),
+    ({"preset": "existing", "interfaces": "[api]"}, ["interfaces", "no meaning", "existing"]),
+    ({"code_paths": "[src]"}, ["code_paths", "no meaning", "existing"]),
+    ({"keep": "[Dockerfile]"}, ["keep", "no meaning", "existing"]),
+    ({"api_app": "app:app"}, ["api_app", "no meaning", "existing"]),
+    ({"preset": "existing", "code_paths": "[../src]"}, ["code_paths", "../src", "below the repository"]),
+    ({"preset": "existing", "code_paths": "[]"}, ["code_paths", "at least one"]),
+    ({"preset": "existing", "code_paths": "src"}, ["code_paths", "src", "list"]),
+    ({"preset": "existing", "code_paths": "[src, "}, ["code_paths", "list"]),
+    ({"preset": "existing", "commands": "{Train: python a.py}"}, ["commands", "Train", "lower-case"]),
+    ({"preset": "existing", "commands": "{serve: python a.py}"}, ["commands", "serve"]),
+    ({"preset": "existing", "commands": "{train: python a.py; rm b}"}, ["commands", "mapping"]),
+    ({"preset": "existing", "commands": "train"}, ["commands", "train", "mapping"]),
+    ({"preset": "existing", "commands": '{train: "python $HOME"}'}, ["commands", "mapping"]),
+    ({"preset": "existing", "requirements_file": "setup.py"}, ["requirements_file", "setup.py", "environment.yml"]),
+    ({"preset": "existing", "requirements_file": "r.txt", "requirements_dev": "extra:dev"}, ["extra:dev", "r.txt"]),
+    ({"preset": "existing", "api_app": "app.main"}, ["api_app", "app.main", "module:name"]),
+    ({"preset": "existing", "health_route": "health"}, ["health_route", "health"]),
+    ({"preset": "existing", "test_command": "pytest && true"}, ["test_command", "simple"]),
+    ({"preset": "existing", "keep": "[Makefile]"}, ["keep", "Makefile", "Dockerfile"]),
+    ({"preset": "existing", "install": "true"}, ["install", "true", "yes"]),
     # Rules; test_questions.py has more of each
     ({"package_name": "torch"}, ["package_name", "torch", "package that the project needs"]),
     ({"project_slug": "Foo_Bar"}, ["project_slug", "Foo_Bar", "lower-case"]),
@@ -59,6 +83,11 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"torch_index": "ftp://x"}, ["torch_index", "ftp://x", "https"]),
     ({"copyright_year": "soon"}, ["copyright_year"]),
 ]
+
+EXISTING = set(groups()[ROOT / "extensions/questions/existing.yml"])
+FOR_PROJECTS = [name for name in CHOICES if name not in EXISTING]
+FOR_BOTH = {"preset", "project_name", "project_slug", "torch_version", "python_version", "accelerator", "torch_index"}
+FOR_EXISTING = [name for name in CHOICES if name in EXISTING | FOR_BOTH | {"image_registry"}]
 
 HOSTILE: dict[str, Any] = {
     "project_name": "Zoë's 100% #1: [x] {y} <b>*_`&`|~",
@@ -101,7 +130,7 @@ def test_a_copy_tells_the_next_steps(fresh: tuple[Path, str]) -> None:
 
 def test_the_answers_file_holds_what_was_asked_and_nothing_computed(fresh: tuple[Path, str]) -> None:
     stored = yaml.safe_load((fresh[0] / ".copier-answers.yml").read_text())
-    assert set(stored) == {*CHOICES, "_commit", "_src_path"}
+    assert set(stored) == {*FOR_PROJECTS, "_commit", "_src_path"}
     assert not set(stored) & (set(questions()) - set(asked()))
     assert stored["_commit"] == NEWEST
 
@@ -112,7 +141,7 @@ def refusals(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[C
     folder = tmp_path_factory.mktemp("refused")
 
     def copy(row: int) -> CompletedProcess[str]:
-        return copier("copy", "--defaults", *as_options(REFUSED[row][0]), template, folder / str(row))
+        return copier("copy", "--defaults", "--quiet", *as_options(REFUSED[row][0]), template, folder / str(row))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = list(pool.map(copy, range(len(REFUSED))))
@@ -125,7 +154,7 @@ def test_bad_answers_are_refused_in_one_line(refusals: list[CompletedProcess[str
     done = refusals[row]
     assert "Traceback" not in done.stderr
     assert done.returncode == 1
-    lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Copying from")]
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
     assert len(lines) == 1, lines
     assert [fragment for fragment in REFUSED[row][1] if fragment not in lines[0]] == []
 
@@ -173,9 +202,9 @@ def test_a_preset_asks_few_questions_and_custom_asks_all(
     assert stored["preset"] == preset
     if preset == "api":
         assert stored == yaml.safe_load((fresh[0] / ".copier-answers.yml").read_text())
-    assert set(stored) == {*CHOICES, "_commit", "_src_path"}
+    assert set(stored) == {*(FOR_EXISTING if preset == "existing" else FOR_PROJECTS), "_commit", "_src_path"}
     if preset == "custom":
-        assert set(CHOICES) - set(prompts) <= {"copyright_year"}
+        assert set(FOR_PROJECTS) - set(prompts) <= {"copyright_year"}
     else:
         assert len(prompts) <= MOST_PROMPTS
 

@@ -32,6 +32,11 @@ TAKEN = {
     "email": ["", "somebody@example.org"],
     "url": ["https://example.org/whl", "http://localhost:3141/pytorch/"],
     "model": ["", "gpt2", "an-org/a_model.v2", "Org/Model-7B"],
+    "paths": ["[]", "[src]", '["a b"]'.replace(" ", "_"), "[ a/b.py , 'c' ]", ["a", "b/c-d.py"]],
+    "command_lines": ["{}", "{train: python train.py}", '{a: "x --y=1,2", b: z}', {"a": "python -m b c=d"}],
+    "command_line": ["pytest", "python -m pytest tests"],
+    "application": ["", "app:app", "a_b.c:create"],
+    "route": ["", "/", "/healthz/live"],
     "revision": ["main", "v1.0", "refs/pr/1", "0" * 40],
 }
 REFUSED = {
@@ -43,6 +48,11 @@ REFUSED = {
     "email": ["nonsense", "a@b", "a b@example.org", "a@example.org\n"],
     "url": ["", "ftp://x", "example.org", "https://a b", 'https://"', "https://example.org\n"],
     "model": ["a/b/c", "a b", "../x", "-a/b", "a/b.git", "a--b", "a/", "/a", "a/b\n", "x" * 97],
+    "paths": ["", "a", "[a", "[/a]", "[a/../b]", "[-a]", "[a b]", "[a: b]", "{a: b}", "[a]\n", ["/a"], ["a", ""], {"a": "b"}],
+    "command_lines": ["", "a", "{a}", "{a: }", "{a: b;c}", "{A: b}", "{help: b}", "{a: b: c}", {"a": "b\nc"}, ["a"], {"a": "$b"}],
+    "command_line": ["", "a  b", "a;b", "a\n", "$a", "a 'b'", "-a"],
+    "application": ["app", "app:", "a-b:c", "app:app()", "a:b\n"],
+    "route": ["health", "/a b", "/a\n", "/?a"],
     "revision": ["", "a b", "x..y", "-x", "x.lock", "x/", "a//b", "x\n"],
 }
 

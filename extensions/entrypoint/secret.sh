@@ -1,0 +1,8 @@
+  file=$(printenv "${name}_FILE")
+  if [ ! -r "$file" ]; then
+    say "${name}_FILE names $file, which cannot be read"
+    exit 1
+  fi
+  value=$(cat "$file")
+  export "$name=$value"
+  unset "${name}_FILE"

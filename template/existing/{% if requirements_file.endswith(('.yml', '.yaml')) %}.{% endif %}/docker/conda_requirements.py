@@ -1,0 +1,75 @@
+"""Prints what pip can install of conda's list, and says what it leaves out: conda_requirements.py environment.yml.
+
+Reads no more YAML than such files hold: a list below `dependencies:`, with a list below `pip:` in it.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+NAMES = {
+    "faiss": "faiss-cpu",
+    "huggingface_hub": "huggingface-hub",
+    "matplotlib-base": "matplotlib",
+    "msgpack-python": "msgpack",
+    "opencv": "opencv-python-headless",
+    "py-opencv": "opencv-python-headless",
+    "py-xgboost": "xgboost",
+    "pytables": "tables",
+    "pytorch": "torch",
+    "pytorch-cpu": "torch",
+    "pytorch-gpu": "torch",
+    "tensorflow-gpu": "tensorflow",
+}
+"""conda's names that are not those of the Python Package Index."""
+
+NO_PACKAGE_OF_PYTHON = re.compile(
+    r"python|pip|setuptools|wheel|_?openmp.*|_libgcc_mutex|blas|libblas|mkl|nomkl|openblas|libgomp|llvm-openmp"
+    r"|cuda.*|cudatoolkit|cudnn|nccl|pytorch-(cuda|mutex)|.*-compiler|compilers|gcc.*|gxx.*|clang.*|cmake|make|ninja|git|ffmpeg"
+)
+
+
+def items(text: str) -> Iterator[tuple[str, bool]]:
+    """What is listed, and whether it is in pip's own words."""
+    inside, pip, depth = False, False, 0
+    for raw in text.splitlines():
+        line = re.sub(r"(^|\s)#.*", "", raw).rstrip()
+        if re.match(r"[^\s-]", line):
+            inside = line.startswith("dependencies:")
+        elif inside and (found := re.match(r"(\s*)-\s+(.*)", line)):
+            item = found[2].strip("\"'")
+            if item == "pip:":
+                pip, depth = True, len(found[1])
+                continue
+            pip = pip and len(found[1]) > depth
+            yield item, pip
+
+
+def converted(item: str) -> str:
+    """conda's `channel::name=1.2=build` as pip writes it; empty for what is no package of Python."""
+    found = re.match(r"(?:\S*::)?([\w.-]+)(?:\[.*\])?\s*(.*)", item)
+    if not found or NO_PACKAGE_OF_PYTHON.fullmatch(found[1]):
+        return ""
+    name, version = found.groups()
+    if version.startswith("="):  # conda's = means that it begins so
+        exact = version.startswith("==")
+        version = version.lstrip("=").partition("=")[0].rstrip("*").rstrip(".")
+        version = f"=={version}" if exact else f"=={version}.*"
+    elif version[:1].isdigit():
+        version = f"=={version.split()[0]}"
+    return NAMES.get(name, name) + version
+
+
+def main() -> None:
+    """Prints and says."""
+    for item, pip in items(Path(sys.argv[1]).read_text("utf-8")):
+        requirement = item if pip else converted(item)
+        if requirement:
+            print(requirement)
+        else:
+            print(f"left out, for it is no package of Python: {item}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
