@@ -1,0 +1,83 @@
+"""What becomes of the files of a repository that is given containers."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.existing_code.repositories import SHAPES, add_containers, given, repository
+from tests.releases import NEWEST, ROOT, assert_clean, commit, copier, git
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_files_are_only_added(name: str, template: Path, tmp_path: Path) -> None:
+    folder = repository(name, tmp_path / name)
+    done = add_containers(template, folder, **SHAPES[name].answers)
+    assert done.returncode == 0, done.stderr
+    status = git(folder, "status", "--porcelain").splitlines()
+    assert status and all(line.startswith("?? ") for line in status)
+    answers = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+    assert answers["project_name"] == name
+
+
+def test_a_second_copy_changes_nothing(template: Path, tmp_path: Path) -> None:
+    folder = given(template, "requirements-only", tmp_path / "theirs")
+    done = add_containers(template, folder, **SHAPES["requirements-only"].answers)
+    assert done.returncode == 0, done.stderr
+    assert git(folder, "status", "--porcelain") == ""
+
+
+def test_uncommitted_work_stays_and_is_spoken_of(template: Path, tmp_path: Path) -> None:
+    folder = repository("monorepo", tmp_path / "theirs")
+    (folder / "README.md").write_text("Not committed.\n")
+    done = add_containers(template, folder, **SHAPES["monorepo"].answers)
+    assert done.returncode == 0, done.stderr
+    assert "Commit or stash" in done.stderr
+    assert (folder / "README.md").read_text() == "Not committed.\n"
+
+
+def test_a_file_that_is_in_the_way_stays_and_stops_the_copy(template: Path, tmp_path: Path) -> None:
+    folder = repository("requirements-only", tmp_path / "theirs")
+    done = add_containers(template, folder, **{**SHAPES["requirements-only"].answers, "keep": []})
+    assert done.returncode == 1
+    assert "keep" in done.stderr
+    assert not [line for line in git(folder, "status", "--porcelain").splitlines() if not line.startswith("?? ")]
+    git(folder, "clean", "--quiet", "--force", "-d")  # as the guide says
+    done = add_containers(template, folder, **SHAPES["requirements-only"].answers)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_update_brings_ours_and_keeps_theirs(template: Path, tmp_path: Path) -> None:
+    newer = tmp_path / "template"
+    git(template, "clone", "--quiet", template, newer)
+    folder = given(newer, "requirements-only", tmp_path / "theirs")
+    (folder / "docker/packages.txt").write_text("libgomp1\n")
+    compose = folder / "slipway.compose.yaml"
+    compose.write_text(compose.read_text().replace("restart: unless-stopped", "restart: always"))
+    commit(folder, "Our own work")
+    warm = newer / "template/existing/docker/warm.py"
+    warm.write_text(warm.read_text() + "# New\n")
+    page = newer / "template/existing/docker/README.md.jinja"
+    page.write_text(page.read_text() + "\nNew.\n")
+    packages = newer / "template/existing/docker/packages.txt"
+    packages.write_text("# New\n")
+    commit(newer, "Next", "1000.0.0")
+    theirs = {path: path.read_bytes() for path in folder.rglob("*.py") if "docker" not in path.parts}
+    done = copier("update", "--defaults", "--quiet", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert_clean(folder)
+    assert (folder / "docker/warm.py").read_text().endswith("# New\n")
+    assert (folder / "docker/packages.txt").read_text() == "libgomp1\n"
+    assert "restart: always" in compose.read_text()
+    assert {path: path.read_bytes() for path in theirs} == theirs
+    changed = re.findall(r"^.. (.*)$", git(folder, "status", "--porcelain"), re.MULTILINE)
+    assert sorted(changed) == [".copier-answers.yml", "docker/README.md", "docker/warm.py"]
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.yml")), ids=lambda path: path.stem)
+def test_the_examples_are_answers(example: Path, template: Path, tmp_path: Path) -> None:
+    done = copier("copy", "--defaults", f"--data-file={example}", "--vcs-ref", NEWEST, template, tmp_path / "theirs")
+    assert done.returncode == 0, done.stderr
+    stored = yaml.safe_load((tmp_path / "theirs/.copier-answers.yml").read_text())
+    assert stored.items() >= yaml.safe_load(example.read_text()).items()
