@@ -1,0 +1,223 @@
+"""Images of code that exists already: its own tests, its commands and its API, under the contract of every image."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.engine import attempt, build, docker, need_engine, outcome, started
+from tests.existing_code.repositories import SHAPES, given
+from tests.releases import commit
+
+pytestmark = pytest.mark.image
+
+ANYBODY = ("--read-only", "--tmpfs=/tmp", "--user=12345:0")
+RENEW = "docker build --target lock --output . ."
+APIS = [name for name, shape in SHAPES.items() if shape.route]
+
+
+@pytest.fixture(scope="module")
+def locked(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A repository with containers and locks, made once."""
+    need_engine()
+    made: dict[str, Path] = {}
+
+    def locked(name: str) -> Path:
+        if name not in made:
+            slug = f"slipway-test-existing-{name}"
+            folder = given(template, name, tmp_path_factory.mktemp("theirs") / name, project_slug=slug)
+            done = build(folder, dockerfile(folder), "--target=lock", f"--output={folder}")
+            assert done.returncode == 0, done.output
+            commit(folder, "Lock")
+            made[name] = folder
+        return made[name]
+
+    return locked
+
+
+@pytest.fixture(scope="module")
+def image(locked: Callable[[str], Path]) -> Iterator[Callable[[str], str]]:
+    """The image that ships of a repository, built once and removed at the end."""
+    made: dict[str, str] = {}
+
+    def image(name: str) -> str:
+        if name not in made:
+            tag = f"slipway-test-existing-{name}"
+            done = build(locked(name), dockerfile(locked(name)), f"--tag={tag}")
+            assert done.returncode == 0, done.output
+            made[name] = tag
+        return made[name]
+
+    yield image
+    if made:
+        attempt("image", "rm", "--force", *made.values())
+
+
+def dockerfile(folder: Path) -> str:
+    """The option that names ours."""
+    ours = folder / "slipway.Dockerfile"
+    return f"--file={ours if ours.exists() else folder / 'Dockerfile'}"
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_lock_holds_torch_for_the_accelerator_and_nothing_for_another(
+    name: str, locked: Callable[[str], Path]
+) -> None:
+    for lock in ("pylock.toml", "pylock.dev.toml"):
+        text = (locked(name) / "docker" / lock).read_text()
+        assert "nvidia-" not in text and "triton" not in text
+        assert ('version = "2.13.0+cpu"' in text) == (SHAPES[name].answers.get("torch_version") != "none")
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_their_tests_pass_in_development_and_write_as_their_owner(name: str, locked: Callable[[str], Path]) -> None:
+    folder, tag = locked(name), f"slipway-test-existing-{name}-dev"
+    files = [f"--file={SHAPES[name].suffix}compose{end}.yaml" for end in ("", ".override")]
+    try:
+        done = build(folder, dockerfile(folder), "--target=dev", f"--tag={tag}")
+        assert done.returncode == 0, done.output
+        tested = attempt("compose", *files, "run", "--rm", "dev", "pytest", "-q", cwd=folder)
+        assert tested.returncode == 0, tested.stdout + tested.stderr
+        assert " passed" in tested.stdout
+        assert {path.stat().st_uid for path in folder.rglob("*")} == {folder.stat().st_uid}
+    finally:
+        attempt("compose", *files, "--profile=*", "down", "--volumes", cwd=folder)
+        attempt("image", "rm", "--force", tag)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_commands_run_by_name_as_anybody_without_a_network(name: str, image: Callable[[str], str]) -> None:
+    options = (*ANYBODY, "--network=none")
+    for command in SHAPES[name].commands:
+        done = outcome(image(name), *command, options=options)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+    told = outcome(image(name), "help", options=options)
+    assert told.returncode == 0
+    assert [word for word in [*SHAPES[name].answers.get("commands", {}), "doctor"] if word not in told.stdout] == []
+    wrong = outcome(image(name), "nonsense", options=options)
+    assert (wrong.returncode, wrong.stdout) == (127, "")
+    assert len(wrong.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_image_holds_no_cuda_no_compiler_and_no_tool_of_ours(name: str, image: Callable[[str], str]) -> None:
+    listed = "import importlib.metadata as m, json; print(json.dumps([d.name for d in m.distributions()]))"
+    names = {each.lower() for each in json.loads(outcome(image(name), "python", "-c", listed).stdout)}
+    assert not [each for each in names if each.startswith(("nvidia", "triton", "cuda"))]
+    assert not names & {"uv", "typer-slim", "hatchling", "pytest", "debugpy"}
+    for program in ("gcc", "uv", "git"):
+        assert outcome(image(name), "which", program).returncode == 1
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_doctor_needs_nothing_of_theirs(name: str, image: Callable[[str], str]) -> None:
+    options = (*ANYBODY, "--network=none", "--shm-size=2g")
+    done = outcome(image(name), "doctor", "--json", options=options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {each["check"]: each["state"] for each in json.loads(done.stdout)}
+    assert set(found.values()) == {"ok"}
+    assert ("torch" in found) == (SHAPES[name].answers.get("torch_version") != "none")
+    assert "STATE" in outcome(image(name), "doctor", options=options).stdout
+
+
+@pytest.mark.parametrize("init", [[], ["--init"]], ids=["first process", "init"])
+@pytest.mark.parametrize("name", APIS)
+def test_an_api_is_healthy_answers_and_stops_in_peace(name: str, init: list[str], image: Callable[[str], str]) -> None:
+    with started(image(name), *ANYBODY, *init) as container:
+        assert container.healthy()
+        assert httpx.get(f"{container.url}{SHAPES[name].route}").status_code == 200
+        with ThreadPoolExecutor() as pool:
+            answers = [pool.submit(httpx.get, f"{container.url}{SHAPES[name].route}", timeout=30) for _ in range(8)]
+            time.sleep(0.05)
+            docker("stop", "--time=30", container.name)
+            finished = [each.result().status_code for each in answers if not each.exception()]
+        assert set(finished) <= {200}
+        assert container.exit_code() == 0, container.log()
+
+
+def test_a_model_is_trained_into_a_volume_and_served_from_it(image: Callable[[str], str], locked: object) -> None:
+    volume = "slipway-test-existing-models"
+    try:
+        mounted = (*ANYBODY, f"--volume={volume}:/app/models")
+        done = outcome(image("requirements-only"), "train", options=mounted)
+        assert done.returncode == 0, done.stderr
+        with started(image("requirements-only"), *mounted) as container:
+            assert container.healthy()
+            assert httpx.get(f"{container.url}/health").json()["model_loaded"]
+            assert httpx.get(f"{container.url}/recommendations/1").status_code == 200
+    finally:
+        attempt("volume", "rm", "--force", volume)
+
+
+def test_an_edit_rebuilds_what_holds_the_code(image: Callable[[str], str], locked: Callable[[str], Path]) -> None:
+    image("monorepo")
+    folder = locked("monorepo")
+    assert build(folder).ran == []
+    source = folder / "backend/app/config.py"
+    before = source.read_text()
+    source.write_text(before + "\nMORE = 1\n")
+    try:
+        ran = build(folder).ran
+    finally:
+        source.write_text(before)
+    assert ran
+    assert not [step for step in ran if "[environment" in step or "[bytecode" in step], ran
+
+
+def refused(folder: Path, *options: str) -> list[str]:
+    """What a build says that fails."""
+    done = attempt("build", "--progress=plain", *options, folder)
+    assert done.returncode != 0
+    lines = [line.partition(" ")[2].partition(" ")[2] for line in done.stderr.splitlines() if line.startswith("#")]
+    assert "Traceback" not in done.stderr
+    return lines
+
+
+def test_production_without_a_lock_or_with_a_stale_one(template: Path, tmp_path: Path) -> None:
+    need_engine()
+    folder = given(template, "monorepo", tmp_path / "theirs")
+    missing = [line for line in refused(folder) if line.startswith("There is no")]
+    assert missing == [f"There is no docker/pylock.toml. Write it with: {RENEW}"]
+    assert build(folder, "--target=lock", f"--output={folder}").returncode == 0
+    with (folder / "backend/requirements.txt").open("a") as requirements:
+        requirements.write("colorama\n")
+    (stale,) = [line for line in refused(folder) if "out of date" in line and line.startswith("docker/")]
+    assert "backend/requirements.txt has changed" in stale
+    assert stale.endswith(RENEW)
+
+
+def test_a_pin_that_cannot_be_met_is_refused_in_one_line(template: Path, tmp_path: Path) -> None:
+    need_engine()
+    folder = given(template, "flat", tmp_path / "theirs")
+    manifest = folder / "pyproject.toml"
+    manifest.write_text(manifest.read_text().replace("torch>=2.0", "torch==2.99.0"))
+    said = [line for line in refused(folder, "--target=lock") if line.startswith("lock: ")]
+    assert len(said) == 1
+    assert "torch==2.99.0" in said[0]
+
+
+def test_a_lock_of_theirs_keeps_its_versions_without_its_cuda(template: Path, tmp_path: Path) -> None:
+    need_engine()
+    folder = given(template, "src-hydra", tmp_path / "theirs")
+    subprocess.run(["uv", "lock", "--quiet"], cwd=folder, check=True)
+    assert "nvidia" in (folder / "uv.lock").read_text()
+    manifest = folder / "uv.lock"
+    before = manifest.read_bytes()
+    assert build(folder, "--target=lock", f"--output={folder}").returncode == 0
+    assert manifest.read_bytes() == before
+    lock = (folder / "docker/pylock.toml").read_text()
+    assert "nvidia" not in lock
+    assert 'version = "2.13.0+cpu"' in lock
+
+
+def test_a_token_that_is_a_build_argument_is_refused(template: Path, tmp_path: Path) -> None:
+    need_engine()
+    folder = given(template, "monorepo", tmp_path / "theirs")
+    said = refused(folder, "--build-arg=HF_TOKEN=hf_of_somebody")
+    assert any(line.startswith("HF_TOKEN must not be a build argument") for line in said)
+    assert not [line for line in said if "hf_of_somebody" in line]
