@@ -174,7 +174,7 @@ def test_an_answer_changes_without_another_version_of_the_template(template: Pat
 def test_of_the_sources_an_update_brings_the_checks_of_doctor_alone(
     template: Path, tmp_path: Path, file: str, emitted: str, updated: bool
 ) -> None:
-    newer = next_release(template, tmp_path / "template", f"template/{file}", lambda text: text + "# New\n")
+    newer = next_release(template, tmp_path / "template", f"template/project/{file}", lambda text: text + "# New\n")
     project = copied(newer, NEWEST, tmp_path / "project")
     done = copier("update", "--defaults", "--quiet", cwd=project)
     assert done.returncode == 0, done.stderr
@@ -212,7 +212,7 @@ def test_an_answer_that_a_release_drops_does_not_stop_the_update(template: Path,
     dropped = "copyright_year"
     newer = tmp_path / "template"
     git(template, "clone", "--quiet", template, newer)
-    for path in [*(newer / "extensions").rglob("*.*"), *newer.glob("template/*LICENSE*")]:
+    for path in [*(newer / "extensions").rglob("*.*"), *newer.glob("template/project/*LICENSE*")]:
         if path.is_file():
             text = path.read_text("utf-8").replace("{{ copyright_year }}", "2026")
             text = re.sub(rf"^{dropped}:.*\n((?: .*)?\n)*?(?=\S|\Z)", "", text, flags=re.MULTILINE)
