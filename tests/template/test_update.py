@@ -149,7 +149,7 @@ def test_a_changed_answer_gives_the_tree_of_a_fresh_copy(projects: Projects, cha
 
 def test_an_answer_changes_without_another_version_of_the_template(template: Path, tmp_path: Path) -> None:
     newer = next_release(
-        template, tmp_path / "template", "template/pyproject.toml.jinja", lambda text: text + "# New\n"
+        template, tmp_path / "template", "template/project/pyproject.toml.jinja", lambda text: text + "# New\n"
     )
     project = copied(newer, NEWEST, tmp_path / "project")
     wanted = copied(newer, NEWEST, tmp_path / "wanted", {"accelerator": "cu130"})
