@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pytest_copie.plugin import Copie
 
 from tests.answers import ROOT
 from tests.conftest import Tree
@@ -155,16 +156,25 @@ def test_github_runs_the_integration_tests_with_the_token(
     assert any(request.authorization for request in hub.requests[already:])
 
 
+@pytest.fixture
+def workflows_with_a_gpu(template: Path, copie_session: Copie) -> Callable[[str], Path]:
+    """A project whose torch is built for a GPU, tested by a service."""
+
+    def generate(ci: str) -> Path:
+        data = {"ci": ci, "hf_task": "custom", "accelerator": "cu130"}
+        result = copie_session.copy(extra_answers=data, template_dir=template)
+        assert result.project_dir, result.exception
+        return result.project_dir
+
+    return generate
+
+
 def test_github_tests_a_project_with_a_gpu_on_the_runner_itself(
-    checkout: Callable[[str], Path], hub: Hub, trees: list[Tree]
+    checkout: Callable[[str], Path], hub: Hub, workflows_with_a_gpu: Callable[[str], Path]
 ) -> None:
     """The workflow of such a project, over a project that installs where there is no GPU."""
     folder = checkout("small")
-    file = next(
-        tree.path / GITHUB / "ci.yml"
-        for tree in trees
-        if tree.answers["ci"] == "github" and tree.answers.get("accelerator", "cpu") != "cpu"
-    )
+    file = workflows_with_a_gpu("github") / GITHUB / "ci.yml"
     runner = Hosted(folder, hub, [])
     for step in github_jobs(file, expressions())["test"]:
         runner.step(step)
@@ -215,19 +225,11 @@ def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
 
 
 def test_gitlab_tests_a_project_with_a_gpu_in_the_image_of_its_python(
-    checkout: Callable[[str], Path], engine: None, trees: list[Tree]
+    checkout: Callable[[str], Path], engine: None, workflows_with_a_gpu: Callable[[str], Path]
 ) -> None:
     """The job of such a project, over a project that installs where there is no GPU."""
     folder = checkout("small")
-    tree = next(
-        tree
-        for tree in trees
-        if tree.answers["ci"] == "gitlab"
-        and tree.answers.get("accelerator", "cpu") != "cpu"
-        and tree.answers["python_version"] == "3.11"
-        and not tree.answers["image_registry"]
-    )
-    job = gitlab_jobs(tree.path / GITLAB)["test"]
+    job = gitlab_jobs(workflows_with_a_gpu("gitlab") / GITLAB)["test"]
     script = [*job["before_script"], *job["script"]]
     RUN.update(nameless(command, folder) for command in script)
     mounted = [f"--volume={folder}:/builds/project", "--workdir=/builds/project"]
