@@ -78,7 +78,6 @@ class Engine:
         return await asyncio.wrap_future(self._thread.submit(getattr(self.predictor, method), *arguments))
 
     def _load(self) -> None:
-        logger.info("loading %s", self.model)
         try:
             self._predictor = load_predictor(self._settings)
         except ModelUnavailable as error:

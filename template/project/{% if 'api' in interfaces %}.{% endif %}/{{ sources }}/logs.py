@@ -9,7 +9,7 @@ from typing import Any, Literal
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 ROUTINE = re.compile(r"/(health|ready|metrics)(\?|$)")
-"""Paths that are asked every few seconds; the answers 200 and 503 are logged at debug level only."""
+"""Paths that are asked every few seconds; answers of 200 are logged at debug level only."""
 
 
 def configuration(level: str, form: Literal["text", "json"]) -> dict[str, Any]:
@@ -46,12 +46,12 @@ class JsonFormatter(logging.Formatter):
 
 
 class Routine(logging.Filter):
-    """Holds back health checks and readings of the metrics; why a server is not ready is logged once, elsewhere."""
+    """Holds back that a health check or a reading of the metrics succeeded."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is logged."""
         request = _request(record)
-        return request.get("status") not in (200, 503) or not ROUTINE.match(request["path"])
+        return request.get("status") != 200 or not ROUTINE.match(request["path"])
 
 
 def _request(record: logging.LogRecord) -> dict[str, Any]:
