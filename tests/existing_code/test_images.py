@@ -1,8 +1,10 @@
 """Images of code that exists already: its own tests, its commands and its API, under the contract of every image."""
 
 import json
+import re
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -105,11 +107,16 @@ def test_commands_run_by_name_as_anybody_without_a_network(name: str, image: Cal
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_the_image_holds_no_cuda_no_compiler_and_no_tool_of_ours(name: str, image: Callable[[str], str]) -> None:
+def test_the_image_holds_what_is_locked_and_no_cuda_no_compiler_and_nothing_of_ours(
+    name: str, image: Callable[[str], str], locked: Callable[[str], Path]
+) -> None:
     listed = "import importlib.metadata as m, json; print(json.dumps([d.name for d in m.distributions()]))"
-    names = {each.lower() for each in json.loads(outcome(image(name), "python", "-c", listed).stdout)}
+    found = json.loads(outcome(image(name), "python", "-c", listed).stdout)
+    names = {re.sub(r"[-_.]+", "-", each).lower() for each in found}
+    lock = tomllib.loads((locked(name) / "docker/pylock.toml").read_text())
+    theirs = {"src-hydra": {"paratope-ml"}, "api-string": {"moldash"}, "poetry": {"tidewatch"}}.get(name, set())
+    assert names - {package["name"] for package in lock["packages"]} == theirs
     assert not [each for each in names if each.startswith(("nvidia", "triton", "cuda"))]
-    assert not names & {"uv", "typer-slim", "hatchling", "pytest", "debugpy"}
     for program in ("gcc", "uv", "git"):
         assert outcome(image(name), "which", program).returncode == 1
 
