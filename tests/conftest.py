@@ -3,8 +3,10 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +62,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trees(template: Path, copie_session: Copie) -> list[Tree]:
+def trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
     """A project for each set of covering answers, rendered once and only read."""
-    return [_rendered(answers, template, copie_session) for answers in covering()]
+    return _rendered(covering(), template, tmp_path_factory.mktemp("trees"))
 
 
 @pytest.fixture(scope="session")
-def existing_trees(template: Path, copie_session: Copie) -> list[Tree]:
+def existing_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
     """What code that exists already is given, for each set of covering answers; without that code."""
-    return [_rendered(answers, template, copie_session) for answers in covering_existing()]
+    return _rendered(covering_existing(), template, tmp_path_factory.mktemp("existing-trees"))
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +79,13 @@ def all_trees(trees: list[Tree], existing_trees: list[Tree]) -> list[Tree]:
     return [*trees, *existing_trees]
 
 
-def _rendered(answers: dict[str, Any], template: Path, copie_session: Copie) -> Tree:
-    result = copie_session.copy(extra_answers=answers, template_dir=template)
+def _rendered(sets: Iterable[dict[str, Any]], template: Path, folder: Path) -> list[Tree]:
+    with ProcessPoolExecutor() as pool:
+        return list(pool.map(partial(_render, template, folder), *zip(*enumerate(sets), strict=True)))
+
+
+def _render(template: Path, folder: Path, number: int, answers: dict[str, Any]) -> Tree:
+    result = Copie(template, folder, folder / "config", counter=number).copy(extra_answers=answers)
     assert result.project_dir, f"{answers}: {result.exception!r}"
     return Tree(answers, result.project_dir)
 
