@@ -20,7 +20,6 @@ pytestmark = pytest.mark.image
 
 ANYBODY = ("--read-only", "--tmpfs=/tmp", "--user=12345:0")
 RENEW = "docker build --target lock --output . ."
-TRIED = [name for name in SHAPES if name not in ("flat", "src-hydra")]  # these two were only tried by hand so far
 APIS = [name for name, shape in SHAPES.items() if shape.route]
 
 
@@ -67,7 +66,7 @@ def dockerfile(folder: Path) -> str:
     return f"--file={ours if ours.exists() else folder / 'Dockerfile'}"
 
 
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", SHAPES)
 def test_the_lock_holds_torch_for_the_accelerator_and_nothing_for_another(
     name: str, locked: Callable[[str], Path]
 ) -> None:
@@ -77,7 +76,7 @@ def test_the_lock_holds_torch_for_the_accelerator_and_nothing_for_another(
         assert ('version = "2.13.0+cpu"' in text) == (SHAPES[name].answers.get("torch_version") != "none")
 
 
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", SHAPES)
 def test_their_tests_pass_in_development_and_write_as_their_owner(name: str, locked: Callable[[str], Path]) -> None:
     folder, tag = locked(name), f"slipway-test-existing-{name}-dev"
     files = [f"--file={SHAPES[name].suffix}compose{end}.yaml" for end in ("", ".override")]
@@ -93,7 +92,7 @@ def test_their_tests_pass_in_development_and_write_as_their_owner(name: str, loc
         attempt("image", "rm", "--force", tag)
 
 
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", SHAPES)
 def test_commands_run_by_name_as_anybody_without_a_network(name: str, image: Callable[[str], str]) -> None:
     options = (*ANYBODY, "--network=none")
     for command in SHAPES[name].commands:
@@ -107,7 +106,7 @@ def test_commands_run_by_name_as_anybody_without_a_network(name: str, image: Cal
     assert len(wrong.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", SHAPES)
 def test_the_image_holds_what_is_locked_and_no_cuda_no_compiler_and_nothing_of_ours(
     name: str, image: Callable[[str], str], locked: Callable[[str], Path]
 ) -> None:
@@ -122,7 +121,7 @@ def test_the_image_holds_what_is_locked_and_no_cuda_no_compiler_and_nothing_of_o
         assert outcome(image(name), "which", program).returncode == 1
 
 
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", SHAPES)
 def test_doctor_needs_nothing_of_theirs(name: str, image: Callable[[str], str]) -> None:
     options = (*ANYBODY, "--network=none", "--shm-size=2g")
     done = outcome(image(name), "doctor", "--json", options=options)
