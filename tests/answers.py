@@ -114,7 +114,9 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
         project_slug=["a", "a-repository"],
         image_registry=["", "registry.example.org:5000/mirror"],
         test_command=["pytest", "python -m pytest tests"],
-        **{**fixed, "keep": [[], ["Dockerfile"], ["compose.yaml"], fixed["keep"]]},
+        ci=list(CHOICES["ci"].values()),
+        devcontainer=list(CHOICES["devcontainer"].values()),
+        **{**fixed, "keep": [[], *([each] for each in fixed["keep"]), fixed["keep"]]},
     )
 
 

@@ -3,20 +3,16 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pytest_copie.plugin import Copie
 
 from tests.answers import TABLE, covering, covering_existing
 from tests.hub import Hub
 from tests.program import run
 from tests.releases import clone
+from tests.trees import Tree, rendered
 
 TORCH_INDEX = os.environ.get("TORCH_INDEX", TABLE["index"])
 """A mirror of PyTorch's index that projects install from; without one, the public index."""
@@ -43,18 +39,6 @@ def need_program(name: str) -> str:
     return str(path)
 
 
-@dataclass(frozen=True)
-class Tree:
-    """A generated project."""
-
-    answers: dict[str, Any]
-    path: Path
-
-    def files(self) -> list[Path]:
-        """Every file, in order."""
-        return sorted(path for path in self.path.rglob("*") if path.is_file())
-
-
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The working tree, committed in a clone: what people get when they copy from a repository."""
@@ -64,30 +48,19 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
     """A project for each set of covering answers, rendered once and only read."""
-    return _rendered(covering(), template, tmp_path_factory.mktemp("trees"))
+    return rendered(covering(), template, tmp_path_factory.mktemp("trees"))
 
 
 @pytest.fixture(scope="session")
 def existing_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
     """What code that exists already is given, for each set of covering answers; without that code."""
-    return _rendered(covering_existing(), template, tmp_path_factory.mktemp("existing-trees"))
+    return rendered(covering_existing(), template, tmp_path_factory.mktemp("existing-trees"))
 
 
 @pytest.fixture(scope="session")
 def all_trees(trees: list[Tree], existing_trees: list[Tree]) -> list[Tree]:
     """Everything that is rendered."""
     return [*trees, *existing_trees]
-
-
-def _rendered(sets: Iterable[dict[str, Any]], template: Path, folder: Path) -> list[Tree]:
-    with ProcessPoolExecutor() as pool:
-        return list(pool.map(partial(_render, template, folder), *zip(*enumerate(sets), strict=True)))
-
-
-def _render(template: Path, folder: Path, number: int, answers: dict[str, Any]) -> Tree:
-    result = Copie(template, folder, folder / "config", counter=number).copy(extra_answers=answers)
-    assert result.project_dir, f"{answers}: {result.exception!r}"
-    return Tree(answers, result.project_dir)
 
 
 @pytest.fixture(scope="session")

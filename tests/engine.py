@@ -18,6 +18,7 @@ import httpx
 
 from tests.conftest import need, need_program
 from tests.program import run
+from tests.releases import git
 
 PATIENCE = 120
 """Seconds until something that ought to happen counts as never happening."""
@@ -81,6 +82,22 @@ def build(folder: Path, *arguments: str | Path, **options: Any) -> Build:
     instruction = re.compile(r"\[(?!internal)[^]]+\] (?!FROM )")
     ran = [name for name, cached in steps.values() if instruction.match(name) and not cached]
     return Build(done.returncode, ran, sum(sent.values()), "\n".join(output) + done.stdout)
+
+
+def reproduced(folder: Path, *arguments: str | Path) -> str:
+    """Builds the image of a commit with that commit's time, and returns its digest."""
+    metadata = folder.parent / f"{folder.name}.json"
+    done = build(
+        folder,
+        *arguments,
+        f"--metadata-file={metadata}",
+        f"--output=type=oci,dest={folder.parent / f'{folder.name}.tar'},rewrite-timestamp=true,"
+        "compression=uncompressed,force-compression=true",
+        "--provenance=false",
+        environment={"SOURCE_DATE_EPOCH": git(folder, "log", "-1", "--format=%ct").strip()},
+    )
+    assert done.returncode == 0, done.output
+    return json.loads(metadata.read_text())["containerimage.digest"]
 
 
 def layers(image: str) -> list[str]:

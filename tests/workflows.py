@@ -39,7 +39,7 @@ def gitlab_jobs(file: Path) -> dict[str, dict[str, Any]]:
     content = yaml.safe_load(file.read_text())
     shared = content.pop("default", {})
     variables = content.pop("variables", {})
-    content.pop("workflow")
+    content.pop("workflow", None)
 
     def whole(job: dict[str, Any]) -> dict[str, Any]:
         parent = whole(content[job["extends"]]) if "extends" in job else {**shared, "variables": variables}
@@ -54,7 +54,7 @@ def commands(project: Path) -> set[str]:
     for file in sorted((project / GITHUB).glob("*.yml")):
         for job in yaml.safe_load(file.read_text())["jobs"].values():
             found |= {step["run"] for step in job["steps"] if "run" in step}
-    if (project / GITLAB).exists():
-        for job in gitlab_jobs(project / GITLAB).values():
+    for file in project.glob(f"*{GITLAB}"):
+        for job in gitlab_jobs(file).values():
             found |= {*job.get("before_script", []), *job["script"]}
     return found

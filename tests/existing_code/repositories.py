@@ -1,9 +1,15 @@
-"""The repositories of tests/existing, each with the answers that give it containers."""
+"""The repositories of tests/existing, each with the answers that give it containers: those of the guide."""
 
+import re
+import shlex
 import shutil
-from dataclasses import dataclass, field
+import subprocess
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import yaml
+from markdown_it import MarkdownIt
 
 from tests.conftest import TORCH_INDEX
 from tests.releases import NEWEST, ROOT, as_options, commit, copier, git
@@ -11,17 +17,36 @@ from tests.releases import NEWEST, ROOT, as_options, commit, copier, git
 FOLDER = ROOT / "tests/existing"
 
 
+GUIDE = ROOT / "docs/existing-code.md"
+
+
+def commands_of(page: Path) -> list[str]:
+    """The command lines of a page, in its order and without their comments."""
+    fences = [token for token in MarkdownIt().parse(page.read_text()) if token.type == "fence" and token.info == "sh"]
+    lines = [line for fence in fences for line in fence.content.replace("\\\n", " ").splitlines()]
+    return [command for line in lines if (command := re.sub(r"(^|\s+)#.*", "", line))]
+
+
+def answers_of(command: str) -> dict[str, Any]:
+    """What a `copier copy` of the guide gives with --data."""
+    pairs = [word for word in shlex.split(command) if "=" in word]
+    return {name: yaml.load(value, yaml.BaseLoader) for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
 @dataclass(frozen=True)
 class Shape:
-    """What a generator is told about a repository, and what shows that its containers work."""
+    """What shows that the containers work which a repository has by the guide's command."""
 
-    answers: dict[str, Any]
     commands: list[list[str]] = field(default_factory=list)
     """Command lines that succeed in the image that ships, read-only and without a network."""
     route: str = ""
     """A route of the API that answers."""
-    packages: str = ""
-    """System packages."""
+    package: str = ""
+    """The name under which the code is installed."""
+    answers: dict[str, Any] = field(default_factory=dict)
+    """What the guide answers."""
+    then: list[str] = field(default_factory=list)
+    """What the guide runs after that."""
 
     @property
     def suffix(self) -> str:
@@ -31,85 +56,25 @@ class Shape:
 
 SHAPES = {
     "flat": Shape(
-        {
-            "code_paths": ["download.py", "finetune.py", "align.py", "trainers", "configs", "data"],
-            "requirements_file": "pyproject.toml",
-            "requirements_dev": "extra:dev",
-            "commands": {
-                name: f"python {name}.py --config configs/{name}.yaml" for name in ("download", "finetune", "align")
-            },
-            "output_folders": ["outputs"],
-        },
-        [["finetune", "--dry-run"], ["align", "--dry-run"], ["download", "--dry-run"]],
+        [["finetune", "--dry-run"]]
+        + [["python", f"{name}.py", "--config", f"configs/{name}.yaml", "--dry-run"] for name in ("align", "download")],
     ),
     "src-hydra": Shape(
-        {
-            "code_paths": ["src"],
-            "requirements_file": "pyproject.toml",
-            "requirements_dev": "group:dev",
-            "commands": {"train": "paratope-train", "predict": "paratope-predict"},
-            "output_folders": ["outputs"],
-        },
-        [["train", "--cfg", "job", "model=tiny"], ["paratope-predict", "--cfg", "job"]],
+        [["train", "--cfg", "job", "model=tiny"], ["paratope-predict", "--cfg", "job"]], package="paratope-ml"
     ),
-    "requirements-only": Shape(
-        {
-            "code_paths": ["api", "config", "src", "data", "train_model.py"],
-            "requirements_file": "requirements.txt",
-            "requirements_dev": "requirements-dev.txt",
-            "commands": {"train": "python train_model.py"},
-            "api_app": "api.main:app",
-            "health_route": "/health",
-            "torch_version": "none",
-            "output_folders": ["models"],
-            "keep": ["Dockerfile", "compose.yaml"],
-        },
-        [["train", "--dry-run"]],
-        route="/health",
-    ),
-    "monorepo": Shape(
-        {
-            "code_paths": ["backend"],
-            "requirements_file": "backend/requirements.txt",
-            "requirements_dev": "backend/requirements-dev.txt",
-            "api_app": "app.main:app",
-        },
-        route="/api/crops",
-    ),
-    "api-string": Shape(
-        {
-            "code_paths": ["moldash"],
-            "requirements_file": "requirements.txt",
-            "requirements_dev": "requirements-dev.txt",
-            "install": "yes",
-            "api_app": "moldash.asgi:app",
-            "api_server": "gunicorn-uvicorn",
-            "health_route": "/healthz",
-        },
-        route="/healthz",
-    ),
-    "conda": Shape(
-        {
-            "code_paths": ["streamflow", "train.py", "evaluate.py", "data"],
-            "requirements_file": "environment.yml",
-            "commands": {"train": "python train.py", "evaluate": "python evaluate.py"},
-            "output_folders": ["models"],
-        },
-        [["train", "--model", "gbm", "--dry-run"]],
-        packages="libgomp1\n",
-    ),
-    "poetry": Shape(
-        {
-            "code_paths": ["tidewatch"],
-            "requirements_file": "pyproject.toml",
-            "requirements_dev": "group:dev",
-            "install": "yes",
-            "commands": {"train": "tidewatch train", "scan": "tidewatch scan"},
-            "output_folders": ["models"],
-        },
-        [["train", "--help"], ["tidewatch", "scan", "--help"]],
-    ),
+    "requirements-only": Shape([["train", "--dry-run"]], route="/health"),
+    "monorepo": Shape(route="/api/crops"),
+    "api-string": Shape(route="/healthz", package="moldash"),
+    "conda": Shape([["train", "--model", "gbm", "--dry-run"]]),
+    "poetry": Shape([["train", "--help"], ["tidewatch", "scan", "--help"]], package="tidewatch"),
 }
+"""In the order of the guide."""
+for told in commands_of(GUIDE):
+    if told.startswith("copier copy --data"):
+        here = next(name for name, shape in SHAPES.items() if not shape.answers)
+        SHAPES[here] = replace(SHAPES[here], answers=answers_of(told))
+    elif SHAPES["flat"].answers:
+        SHAPES[here].then.append(told)
 
 
 def repository(name: str, folder: Path) -> Path:
@@ -125,8 +90,8 @@ def given(template: Path, name: str, folder: Path, **answers: Any) -> Path:
     repository(name, folder)
     done = add_containers(template, folder, **{**SHAPES[name].answers, **answers})
     assert done.returncode == 0, done.stderr
-    if SHAPES[name].packages:
-        (folder / "docker/packages.txt").write_text(SHAPES[name].packages)
+    for command in SHAPES[name].then:
+        subprocess.run(["bash", "-e", "-c", command], cwd=folder, check=True)
     commit(folder, "Add containers")
     return folder
 
@@ -135,3 +100,9 @@ def add_containers(template: Path, folder: Path, **answers: Any) -> Any:
     """Runs copier in a repository, with no terminal and no --trust."""
     data = {"preset": "existing", "torch_index": TORCH_INDEX, **answers}
     return copier("copy", "--defaults", "--vcs-ref", NEWEST, *as_options(data), template, ".", cwd=folder)
+
+
+def dockerfile(folder: Path) -> str:
+    """The option that names ours."""
+    ours = folder / "slipway.Dockerfile"
+    return f"--file={ours if ours.exists() else folder / 'Dockerfile'}"

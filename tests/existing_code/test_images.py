@@ -5,65 +5,22 @@ import re
 import subprocess
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.engine import attempt, build, docker, need_engine, outcome, started
-from tests.existing_code.repositories import SHAPES, given
-from tests.releases import commit
+from tests.engine import attempt, build, docker, need_engine, outcome, reproduced, started
+from tests.existing_code.repositories import SHAPES, commands_of, dockerfile, given
+from tests.program import run
 
 pytestmark = pytest.mark.image
 
 ANYBODY = ("--read-only", "--tmpfs=/tmp", "--user=12345:0")
 RENEW = "docker build --target lock --output . ."
 APIS = [name for name, shape in SHAPES.items() if shape.route]
-
-
-@pytest.fixture(scope="module")
-def locked(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A repository with containers and locks, made once."""
-    need_engine()
-    made: dict[str, Path] = {}
-
-    def locked(name: str) -> Path:
-        if name not in made:
-            slug = f"slipway-test-existing-{name}"
-            folder = given(template, name, tmp_path_factory.mktemp("theirs") / name, project_slug=slug)
-            done = build(folder, dockerfile(folder), "--target=lock", f"--output={folder}")
-            assert done.returncode == 0, done.output
-            commit(folder, "Lock")
-            made[name] = folder
-        return made[name]
-
-    return locked
-
-
-@pytest.fixture(scope="module")
-def image(locked: Callable[[str], Path]) -> Iterator[Callable[[str], str]]:
-    """The image that ships of a repository, built once and removed at the end."""
-    made: dict[str, str] = {}
-
-    def image(name: str) -> str:
-        if name not in made:
-            tag = f"slipway-test-existing-{name}"
-            done = build(locked(name), dockerfile(locked(name)), f"--tag={tag}")
-            assert done.returncode == 0, done.output
-            made[name] = tag
-        return made[name]
-
-    yield image
-    if made:
-        attempt("image", "rm", "--force", *made.values())
-
-
-def dockerfile(folder: Path) -> str:
-    """The option that names ours."""
-    ours = folder / "slipway.Dockerfile"
-    return f"--file={ours if ours.exists() else folder / 'Dockerfile'}"
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -114,11 +71,33 @@ def test_the_image_holds_what_is_locked_and_no_cuda_no_compiler_and_nothing_of_o
     found = json.loads(outcome(image(name), "python", "-c", listed).stdout)
     names = {re.sub(r"[-_.]+", "-", each).lower() for each in found}
     lock = tomllib.loads((locked(name) / "docker/pylock.toml").read_text())
-    theirs = {"src-hydra": {"paratope-ml"}, "api-string": {"moldash"}, "poetry": {"tidewatch"}}.get(name, set())
-    assert names - {package["name"] for package in lock["packages"]} == theirs
+    assert names - {package["name"] for package in lock["packages"]} == {SHAPES[name].package} - {""}
     assert not [each for each in names if each.startswith(("nvidia", "triton", "cuda"))]
     for program in ("gcc", "uv", "git"):
         assert outcome(image(name), "which", program).returncode == 1
+
+
+@pytest.mark.parametrize("name", ["requirements-only", "api-string", "conda"])
+def test_every_command_of_their_page_works(
+    name: str, image: Callable[[str], str], locked: Callable[[str], Path]
+) -> None:
+    image(name)
+    folder = locked(name)
+    commands = [each for each in commands_of(folder / "docker/README.md") if "..." not in each]
+    assert len(commands) >= 6
+    try:
+        for command in commands:
+            # What would run until Ctrl-C is let go when it serves, at any port.
+            command = command.replace("--publish 8000:", "--detach --label=tried --publish 127.0.0.1::")
+            command = re.sub(r"^docker compose .*\bup", r"PORT=0 \g<0> --detach --wait", command)
+            done = run(["bash", "-e", "-c", command], cwd=folder, stdin=subprocess.DEVNULL, timeout=600)
+            assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    finally:
+        for container in docker("ps", "--quiet", "--filter=label=tried").stdout.split():
+            attempt("rm", "--force", container)
+        files = [f"--file={SHAPES[name].suffix}compose{end}.yaml" for end in ("", ".override")]
+        attempt("compose", *files, "--profile=*", "down", "--volumes", "--timeout=1", cwd=folder)
+        attempt("image", "rm", "--force", f"slipway-test-existing-{name}-dev")
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -174,6 +153,18 @@ def test_an_edit_rebuilds_what_holds_the_code(image: Callable[[str], str], locke
         source.write_text(before)
     assert ran
     assert not [step for step in ran if "[environment" in step or "[bytecode" in step], ran
+
+
+def test_the_same_commit_has_the_same_digest_whoever_checks_it_out(
+    locked: Callable[[str], Path], tmp_path: Path
+) -> None:
+    digests = []
+    for umask in ("022", "077"):
+        clone = tmp_path / umask
+        run(["sh", "-c", f'umask {umask} && git clone --quiet "$0" "$1"', locked("requirements-only"), clone])
+        anew = "--no-cache-filter=prod,code,bytecode"
+        digests.append(reproduced(clone, dockerfile(clone), anew))
+    assert digests[0] == digests[1]
 
 
 def refused(folder: Path, *options: str) -> list[str]:

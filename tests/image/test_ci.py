@@ -2,10 +2,8 @@
 
 import base64
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -13,85 +11,15 @@ import pytest
 from pytest_copie.plugin import Copie
 
 from tests.answers import ROOT
-from tests.conftest import Tree
 from tests.engine import attempt, build, docker, started
+from tests.hosted import NOT_RUN, RUN, Hosted, every_command, expressions, nameless, shell
 from tests.hub import TOKEN, Hub
 from tests.program import run
 from tests.releases import git
-from tests.workflows import GITHUB, GITLAB, Step, commands, github_jobs, gitlab_jobs
+from tests.trees import Tree
+from tests.workflows import GITHUB, GITLAB, github_jobs, gitlab_jobs
 
 pytestmark = pytest.mark.image
-
-RUN: set[str] = set()
-"""Commands that the tests of this module ran, with the project's name left out."""
-NOT_RUN = {
-    "sudo rm -rf /opt/ghc /opt/hostedtoolcache /usr/local/.ghcup /usr/local/lib/android /usr/share/dotnet"
-    " /usr/share/swift": "deletes what only a hosted runner has",
-}
-FOREIGN = ("HF_", "UV_", "PIP_", "MY_PROJECT_", "COMPOSE_", "PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "PYTEST_")
-
-
-def nameless(command: str, project: Path) -> str:
-    """The command without the name of the project, and as the development container is given it."""
-    manifest = (project / "compose.yaml").read_text()
-    slug = next(line for line in manifest.splitlines() if line.startswith("name: ")).removeprefix("name: ")
-    return re.sub(r"^docker compose run --rm (--env HF_TOKEN )?dev ", "", command.replace(slug, "PROJECT"))
-
-
-def shell(folder: Path, command: str, environment: dict[str, str]) -> None:
-    """Runs a command as a hosted runner does, which must succeed."""
-    RUN.add(nameless(command, folder))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    done = run(["bash", "-e", "-c", command], cwd=folder, env=kept | environment, timeout=900)
-    assert done.returncode == 0, f"{command}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
-
-
-@dataclass
-class Hosted:
-    """A hosted runner of GitHub: what its actions do, done with the programs of this machine."""
-
-    folder: Path
-    hub: Hub
-    artifacts: list[str]
-
-    def step(self, step: Step) -> None:
-        """One step. Raises KeyError for an action that it does not know."""
-        if step.command:
-            shell(self.folder, step.command, step.environment)
-            return
-        actions: dict[str, Callable[[Step], None]] = {
-            "actions/checkout": lambda step: None,  # the folder is a fresh clone
-            "actions/setup-python": lambda step: None,  # the machine has it
-            "docker/setup-buildx-action": lambda step: None,  # the engine's own builder, which has what is used here
-            "docker/build-push-action": self.build,
-            "actions/upload-artifact": self.keep,
-        }
-        actions[step.action](step)
-
-    def build(self, step: Step) -> None:
-        """Builds an image. The cache of GitHub is there alone; the stand-in of the hub is here alone."""
-        given = {name: str(value).strip() for name, value in step.inputs.items()}
-        assert given.pop("context") == "."
-        assert given.pop("load") == "True"
-        assert given.pop("cache-from").startswith("type=gha,scope=")
-        assert given.pop("cache-to", "type=gha").startswith("type=gha")
-        options = [f"--build-arg=HF_ENDPOINT={self.hub.endpoint}", f"--tag={given.pop('tags')}"]
-        environment = {}
-        if target := given.pop("target", ""):
-            options.append(f"--target={target}")
-        for argument in given.pop("build-args", "").splitlines():
-            options.append(f"--build-arg={argument}")
-        for secret in given.pop("secrets", "").splitlines():
-            name, _, environment[name] = secret.partition("=")
-            options.append(f"--secret=id={name},env={name}")
-        assert not given, f"an input that this runner does not know: {given}"
-        done = build(self.folder, *options, environment=environment)
-        assert done.returncode == 0, done.output
-
-    def keep(self, step: Step) -> None:
-        """Keeps an artefact, which must be there."""
-        assert (self.folder / step.inputs["path"]).stat().st_size > 0
-        self.artifacts.append(step.inputs["path"])
 
 
 @pytest.fixture
@@ -116,17 +44,6 @@ def clean(tags: list[str]) -> Iterator[Callable[[Path], None]]:
         tags += attempt("compose", "--profile=*", "config", "--images", cwd=folder).stdout.split()
 
 
-def expressions(token: str = "") -> dict[str, str]:
-    """What GitHub puts in place of `${{ … }}`."""
-    return {
-        "github.ref": "refs/heads/main",
-        "github.ref_name": "main",
-        "github.sha": "0" * 40,
-        "github.workflow": "CI",
-        "secrets.HF_TOKEN": token,
-    }
-
-
 def test_github_lints_tests_and_tries_the_images_of_a_project(
     checkout: Callable[[str], Path], hub: Hub, clean: Callable[[Path], None]
 ) -> None:
@@ -134,7 +51,7 @@ def test_github_lints_tests_and_tries_the_images_of_a_project(
     clean(folder)
     jobs = github_jobs(folder / GITHUB / "ci.yml", expressions())
     assert set(jobs) == {"test", "image"}
-    runner = Hosted(folder, hub, [])
+    runner = Hosted(folder, [f"HF_ENDPOINT={hub.endpoint}"])
     for steps in jobs.values():
         for step in steps:
             runner.step(step)
@@ -151,7 +68,7 @@ def test_github_runs_the_integration_tests_with_the_token(
     clean(folder)
     (folder / ".env").write_text(f"HF_ENDPOINT={hub.endpoint}\n")
     already = len(hub.requests)
-    runner = Hosted(folder, hub, [])
+    runner = Hosted(folder)
     for step in github_jobs(folder / GITHUB / "integration.yml", expressions(TOKEN))["integration"]:
         runner.step(step)
     assert any(request.authorization for request in hub.requests[already:])
@@ -176,7 +93,7 @@ def test_github_tests_a_project_with_a_gpu_on_the_runner_itself(
     """The workflow of such a project, over a project that installs where there is no GPU."""
     folder = checkout("small")
     file = workflows_with_a_gpu("github") / GITHUB / "ci.yml"
-    runner = Hosted(folder, hub, [])
+    runner = Hosted(folder)
     for step in github_jobs(file, expressions())["test"]:
         runner.step(step)
     assert runner.artifacts == ["coverage.xml"]
@@ -273,11 +190,6 @@ def test_an_image_that_cannot_serve_is_found_out(
     assert "/nowhere" in done.stdout
     left = docker("ps", "--all", "--quiet", "--filter=label=com.docker.compose.project=my-project-smoke")
     assert left.stdout == ""
-
-
-def every_command(trees: list[Tree]) -> set[str]:
-    """The commands of all workflows."""
-    return {nameless(command, tree.path) for tree in trees for command in commands(tree.path)}
 
 
 def test_gitlab_builds_with_every_set_of_options(

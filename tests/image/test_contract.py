@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.engine import Container, Export, attempt, build, docker, layers, outcome, started
+from tests.engine import Container, Export, attempt, build, docker, layers, outcome, reproduced, started
 from tests.hub import Hub
 from tests.image.conftest import Image
 from tests.releases import git
@@ -109,21 +109,10 @@ def test_the_context_is_small_whatever_lies_in_the_folder(sample: Image, tmp_pat
 
 @pytest.mark.parametrize("name", ["small", "small, pip"])  # packing torch's layers anew takes minutes
 def test_the_same_commit_has_the_same_digest(name: str, project: Callable[[str], Path], tmp_path: Path) -> None:
-    epoch = git(project(name), "log", "-1", "--format=%ct").strip()
     digests = []
     for number in (1, 2):
         git(tmp_path, "clone", "--quiet", project(name), f"clone-{number}")
-        options = "rewrite-timestamp=true,compression=uncompressed,force-compression=true"
-        done = build(
-            tmp_path / f"clone-{number}",
-            "--no-cache-filter=prod,wheel,bytecode",
-            f"--metadata-file={tmp_path / 'metadata.json'}",
-            f"--output=type=oci,dest={tmp_path / f'{number}.tar'},{options}",
-            "--provenance=false",
-            environment={"SOURCE_DATE_EPOCH": epoch},
-        )
-        assert done.returncode == 0, done.output
-        digests.append(json.loads((tmp_path / "metadata.json").read_text())["containerimage.digest"])
+        digests.append(reproduced(tmp_path / f"clone-{number}", "--no-cache-filter=prod,wheel,bytecode"))
     assert digests[0] == digests[1]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import need, need_program
 from tests.engine import docker
+from tests.existing_code.repositories import given
 from tests.hub import Hub
 from tests.image.test_compose import OWNER, compose_of
 from tests.program import run
@@ -272,3 +273,14 @@ def test_a_fresh_clone_without_a_lock_opens(
     assert " passed" in opened.run("pytest", "-q")
     assert opened.foreign() == []
     assert not [lock for lock in LOCKS if (opened.folder / lock).exists()]
+
+
+def test_code_that_exists_already_opens_and_passes_its_tests(
+    engine: None, template: Path, open_folder: Callable[[Path], Opened], tmp_path: Path
+) -> None:
+    folder = given(template, "poetry", tmp_path / "theirs", project_slug="slipway-test-existing-editor")
+    opened = open_folder(folder)
+    assert opened.run("id", "-un").strip() == "app"
+    assert " passed" in opened.run("pytest", "-q")
+    assert opened.run("git", "status", "--porcelain") == ""
+    assert opened.foreign() == []

@@ -13,13 +13,15 @@ import yaml
 from markdown_it import MarkdownIt
 
 from tests import answers
-from tests.conftest import Tree, need, need_program
+from tests.conftest import need, need_program
 from tests.engine import need_engine
 from tests.program import run
+from tests.trees import Tree
 from tests.workflows import GITHUB, GITLAB, gitlab_jobs
 
-for tag in ("!reset", "!override"):  # compose's own
-    yaml.SafeLoader.add_constructor(tag, lambda loader, node: None)
+# compose's own
+yaml.SafeLoader.add_constructor("!reset", lambda loader, node: None)
+yaml.SafeLoader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node, deep=True))
 
 SCHEMAS = answers.ROOT / "tests/schemas"
 TEXT_OF_FEATURES = {
@@ -133,25 +135,25 @@ def test_files_fit_their_schemas(trees: list[Tree], name: str, checker: list[str
 
 
 @pytest.mark.parametrize(
-    ("pattern", "schema"), [(f"{GITHUB}/*.yml", "vendor.github-workflows"), (GITLAB, "vendor.gitlab-ci")]
+    ("pattern", "schema"), [(f"{GITHUB}/*.yml", "vendor.github-workflows"), (f"*{GITLAB}", "vendor.gitlab-ci")]
 )
-def test_workflows_fit_the_schemas_of_those_who_run_them(trees: list[Tree], pattern: str, schema: str) -> None:
-    unique = {path.read_bytes(): path for tree in trees for path in tree.path.glob(pattern)}
+def test_workflows_fit_the_schemas_of_those_who_run_them(all_trees: list[Tree], pattern: str, schema: str) -> None:
+    unique = {path.read_bytes(): path for tree in all_trees for path in tree.path.glob(pattern)}
     done = run(["check-jsonschema", f"--builtin-schema={schema}", *unique.values()])
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_zizmor_finds_nothing(trees: list[Tree]) -> None:
-    unique = {path.read_bytes(): path for tree in trees for path in tree.path.glob(f"{GITHUB}/*.yml")}
+def test_zizmor_finds_nothing(all_trees: list[Tree]) -> None:
+    unique = {path.read_bytes(): path for tree in all_trees for path in tree.path.glob(f"{GITHUB}/*.yml")}
     done = run(["zizmor", "--offline", "--persona=pedantic", "--no-progress", *unique.values()])
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_images_that_are_too_big_for_every_push_are_built_at_tags_alone(trees: list[Tree]) -> None:
-    for tree in trees:
+def test_images_that_are_too_big_for_every_push_are_built_at_tags_alone(all_trees: list[Tree]) -> None:
+    for tree in all_trees:
         if tree.answers["ci"] == "none":
             assert not (tree.path / GITHUB).exists()
-            assert not (tree.path / GITLAB).exists()
+            assert not list(tree.path.glob(f"*{GITLAB}"))
         elif tree.answers.get("accelerator", "cpu") != "cpu":
             triggers = list(_triggers_of_builds(tree.path))
             assert triggers
@@ -170,41 +172,44 @@ def _triggers_of_builds(project: Path) -> Iterator[str]:
                 freed = [step.get("run", "").startswith("sudo rm -rf /") for step in job["steps"]]
                 assert True in freed[: actions.index("docker/build-push-action")], f"{file}: the disk is full"
                 yield json.dumps(content[True])  # what YAML reads the key `on` as
-    if (project / GITLAB).exists():
-        for job in gitlab_jobs(project / GITLAB).values():
+    for file in project.glob(f"*{GITLAB}"):
+        for job in gitlab_jobs(file).values():
             if any("docker build" in line for line in job["script"]):
                 yield json.dumps(job["rules"]).lower()
 
 
-def test_development_containers_fit_their_schema(trees: list[Tree]) -> None:
-    files = {path.read_bytes(): path for path in _development_containers(trees)}
+def test_development_containers_fit_their_schema(all_trees: list[Tree]) -> None:
+    files = {path.read_bytes(): path for path in _development_containers(all_trees)}
     done = run(["check-jsonschema", f"--schemafile={SCHEMAS / 'devContainer.base.schema.json'}", *files.values()])
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_development_containers_are_there_for_those_who_chose_them(trees: list[Tree]) -> None:
-    for tree in trees:
-        wanted = [".devcontainer/devcontainer.json"]
+def test_development_containers_are_there_for_those_who_chose_them(all_trees: list[Tree]) -> None:
+    for tree in all_trees:
+        theirs = ".devcontainer" in tree.answers.get("keep", [])
+        wanted = [".devcontainer/slipway/devcontainer.json" if theirs else ".devcontainer/devcontainer.json"]
         if tree.answers.get("accelerator", "cpu") != "cpu":
-            wanted.append(".devcontainer/gpu/devcontainer.json")
+            wanted.append(f".devcontainer/{'slipway-gpu' if theirs else 'gpu'}/devcontainer.json")
         found = sorted(str(path.relative_to(tree.path)) for path in _development_containers([tree]))
-        assert found == (wanted if tree.answers["devcontainer"] == "yes" else [])
+        assert found == (sorted(wanted) if tree.answers["devcontainer"] == "yes" else [])
 
 
-def test_development_containers_name_files_and_services_that_there_are(trees: list[Tree]) -> None:
-    for tree in trees:
+def test_development_containers_name_files_and_services_that_there_are(all_trees: list[Tree]) -> None:
+    for tree in all_trees:
+        served = tree.answers["api_app"] if "api_app" in tree.answers else "api" in tree.answers["interfaces"]
         for path in _development_containers([tree]):
             settings = json.loads(path.read_text())
             files = [(path.parent / name).resolve() for name in settings["dockerComposeFile"]]
             assert [file.parent for file in files] == [tree.path.resolve()] * len(files)
             services = [yaml.safe_load(file.read_text())["services"] for file in files]
-            assert ("compose.gpu.yaml" in [file.name for file in files]) == (path.parent.name == "gpu")
+            gpu = path.parent.name.endswith("gpu")
+            assert any(file.name.endswith("compose.gpu.yaml") for file in files) == gpu
             merged = {name: value for each in services for name, value in each.get(settings["service"], {}).items()}
             assert f".:{settings['workspaceFolder']}" in merged["volumes"]
-            assert bool(merged.keys() & {"deploy", "devices"}) == (path.parent.name == "gpu")
+            assert bool(merged.keys() & {"deploy", "devices"}) == gpu
             assert settings["runServices"] == [settings["service"]], "or everything else would start too"
-            assert settings.get("forwardPorts", []) == ([8000] if "api" in tree.answers["interfaces"] else [])
-            dockerfile = (tree.path / "Dockerfile").read_text()
+            assert settings.get("forwardPorts", []) == ([8000] if served else [])
+            dockerfile = next(tree.path.glob("*Dockerfile")).read_text()
             assert re.search(rf"^FROM \w+ AS {merged['build']['target']}$", dockerfile, re.MULTILINE)
             assert re.search(rf"\buseradd\b.* {settings['remoteUser']}\b", dockerfile)
 
@@ -247,7 +252,9 @@ def test_every_command_in_the_readme_exists(trees: list[Tree]) -> None:
 def test_code_that_exists_already_is_given_nothing_at_its_root_but_what_docker_reads(
     existing_trees: list[Tree],
 ) -> None:
-    allowed = re.compile(r"docker|\.copier-answers\.yml|(slipway\.)?(Dockerfile|compose)(\.\w+)*")
+    allowed = re.compile(
+        r"docker|\.(copier-answers\.yml|devcontainer|github)|(slipway)?\.gitlab-ci\.yml|(slipway\.)?(Dockerfile|compose)(\.\w+)*"
+    )
     for tree in existing_trees:
         names = [path.name for path in tree.path.iterdir()]
         assert [name for name in names if not allowed.fullmatch(name)] == []
@@ -256,6 +263,8 @@ def test_code_that_exists_already_is_given_nothing_at_its_root_but_what_docker_r
             assert (f"slipway.{kept}" in names) == (kept in tree.answers["keep"])
             told = [path for path in tree.files() if f"slipway.{kept}" in path.read_text()]
             assert bool(told) == (kept in tree.answers["keep"])
+        if tree.answers["ci"] == "gitlab":
+            assert (GITLAB in names) != (GITLAB in tree.answers["keep"])
 
 
 def test_one_project_is_known_by_one_name(trees: list[Tree]) -> None:

@@ -1,0 +1,71 @@
+"""Continuous integration of code that exists already: every step of it is run here."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine import attempt
+from tests.existing_code.repositories import dockerfile
+from tests.hosted import NOT_RUN, RUN, Hosted, every_command, expressions, shell
+from tests.releases import git
+from tests.trees import Tree
+from tests.workflows import GITHUB, github_jobs
+
+pytestmark = pytest.mark.image
+
+KEPT = ("monorepo", "requirements-only")
+"""A repository without a Dockerfile of its own, and one with it."""
+
+
+@pytest.fixture
+def checkout(
+    locked: Callable[[str], Path], image: Callable[[str], str], tmp_path: Path
+) -> Iterator[Callable[[str], Path]]:
+    """A fresh clone of a repository with containers; what it starts is removed at the end."""
+    folders: list[Path] = []
+
+    def checkout(name: str) -> Path:
+        image(name)
+        folder = tmp_path / name
+        git(tmp_path, "clone", "--quiet", locked(name), folder)
+        folders.append(folder)
+        return folder
+
+    yield checkout
+    for folder in folders:
+        files = [f"--file={path}" for path in sorted(folder.glob("*compose*.yaml"), reverse=True)]
+        attempt("compose", *files, "--profile=*", "down", "--volumes", "--remove-orphans", "--timeout=1", cwd=folder)
+        attempt("image", "rm", "--force", f"slipway-test-existing-{folder.name}-dev")
+
+
+@pytest.mark.parametrize("name", ["monorepo", "requirements-only", "conda"])
+def test_github_tests_the_code_and_tries_the_image(name: str, checkout: Callable[[str], Path]) -> None:
+    folder = checkout(name)
+    runner = Hosted(folder)
+    jobs = github_jobs(folder / GITHUB / "containers.yml", expressions())
+    assert set(jobs) == {"test", "image"}
+    for steps in jobs.values():
+        for step in steps:
+            runner.step(step)
+    assert git(folder, "status", "--porcelain") == ""
+
+
+def test_gitlab_builds_with_every_set_of_options(checkout: Callable[[str], Path], existing_trees: list[Tree]) -> None:
+    """Over two repositories, and with a registry that does not answer: a cache that is missing stops no build."""
+    given = {"CI_COMMIT_SHA": "0" * 40, "CI_COMMIT_TAG": "v1.0", "CI_REGISTRY_IMAGE": "127.0.0.1:1/none"}
+    folders = {dockerfile(folder).rpartition("/")[2]: folder for folder in map(checkout, KEPT)}
+    builds = {command for command in every_command(existing_trees) if command.startswith("docker build ")}
+    assert len(builds) >= 8, "two images, with and without a GPU, with and without a Dockerfile of theirs"
+    for command in sorted(builds):
+        folder = folders["slipway.Dockerfile" if "slipway.Dockerfile" in command else "Dockerfile"]
+        shell(folder, command.replace("PROJECT", f"slipway-test-existing-{folder.name}"), given)
+
+
+def test_no_step_of_any_workflow_was_left_unrun(existing_trees: list[Tree]) -> None:
+    if "docker/smoke.sh" not in RUN:
+        pytest.skip("the tests that run them were not chosen")
+    every = every_command(existing_trees)
+    elsewhere = {command for command in every if "docker login" in command}  # as projects do: tests/image/test_ci.py
+    tests = {tree.answers["test_command"] for tree in existing_trees} - {"pytest"}  # one of them is enough
+    assert every - RUN - NOT_RUN.keys() - elsewhere - tests == set()

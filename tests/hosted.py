@@ -1,0 +1,103 @@
+"""Where continuous integration runs, as far as this machine can be it: every command that ran is kept."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.engine import build
+from tests.program import run
+from tests.trees import Tree
+from tests.workflows import Step, commands
+
+RUN: set[str] = set()
+"""Commands that tests ran, with the name of the project or repository left out."""
+NOT_RUN = {
+    "sudo rm -rf /opt/ghc /opt/hostedtoolcache /usr/local/.ghcup /usr/local/lib/android /usr/share/dotnet"
+    " /usr/share/swift": "deletes what only a hosted runner has",
+}
+FOREIGN = ("HF_", "UV_", "PIP_", "MY_PROJECT_", "COMPOSE_", "PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "PYTEST_")
+
+
+def nameless(command: str, project: Path) -> str:
+    """The command without the name of the project, and as the development container is given it."""
+    manifest = next(project.glob("*compose.yaml")).read_text()
+    slug = next(line for line in manifest.splitlines() if line.startswith("name: ")).removeprefix("name: ")
+    command = re.sub(rf"(--tag ){slug}\b", r"\1PROJECT", command)
+    return re.sub(r"^docker compose( --file \S+)* run --rm (--env HF_TOKEN )?dev ", "", command)
+
+
+def shell(folder: Path, command: str, environment: dict[str, str]) -> None:
+    """Runs a command as a hosted runner does, which must succeed."""
+    RUN.add(nameless(command, folder))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    done = run(["bash", "-e", "-c", command], cwd=folder, env=kept | environment, timeout=900)
+    assert done.returncode == 0, f"{command}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
+
+
+@dataclass
+class Hosted:
+    """A hosted runner of GitHub: what its actions do, done with the programs of this machine."""
+
+    folder: Path
+    arguments: list[str] = field(default_factory=list)
+    """Build arguments of this machine."""
+    artifacts: list[str] = field(default_factory=list)
+    """What was kept."""
+
+    def step(self, step: Step) -> None:
+        """One step. Raises KeyError for an action that it does not know."""
+        if step.command:
+            shell(self.folder, step.command, step.environment)
+            return
+        actions: dict[str, Callable[[Step], None]] = {
+            "actions/checkout": lambda step: None,  # the folder is a fresh clone
+            "actions/setup-python": lambda step: None,  # the machine has it
+            "docker/setup-buildx-action": lambda step: None,  # the engine's own builder, which has what is used here
+            "docker/build-push-action": self.build,
+            "actions/upload-artifact": self.keep,
+        }
+        actions[step.action](step)
+
+    def build(self, step: Step) -> None:
+        """Builds an image. The cache of GitHub is there alone."""
+        given = {name: str(value).strip() for name, value in step.inputs.items()}
+        assert given.pop("context") == "."
+        assert given.pop("load") == "True"
+        assert given.pop("cache-from").startswith("type=gha,scope=")
+        assert given.pop("cache-to", "type=gha").startswith("type=gha")
+        arguments = [*self.arguments, *given.pop("build-args", "").splitlines()]
+        options = [f"--tag={given.pop('tags')}", *[f"--build-arg={argument}" for argument in arguments]]
+        if file := given.pop("file", ""):
+            options.append(f"--file={self.folder / file}")
+        environment = {}
+        if target := given.pop("target", ""):
+            options.append(f"--target={target}")
+        for secret in given.pop("secrets", "").splitlines():
+            name, _, environment[name] = secret.partition("=")
+            options.append(f"--secret=id={name},env={name}")
+        assert not given, f"an input that this runner does not know: {given}"
+        done = build(self.folder, *options, environment=environment)
+        assert done.returncode == 0, done.output
+
+    def keep(self, step: Step) -> None:
+        """Keeps an artefact, which must be there."""
+        assert (self.folder / step.inputs["path"]).stat().st_size > 0
+        self.artifacts.append(step.inputs["path"])
+
+
+def expressions(token: str = "") -> dict[str, str]:
+    """What GitHub puts in place of `${{ … }}`."""
+    return {
+        "github.ref": "refs/heads/main",
+        "github.ref_name": "main",
+        "github.sha": "0" * 40,
+        "github.workflow": "CI",
+        "secrets.HF_TOKEN": token,
+    }
+
+
+def every_command(trees: list[Tree]) -> set[str]:
+    """The commands of all workflows."""
+    return {nameless(command, tree.path) for tree in trees for command in commands(tree.path)}

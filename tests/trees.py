@@ -1,0 +1,34 @@
+"""Generated projects that are only read."""
+
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pytest_copie.plugin import Copie
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A generated project."""
+
+    answers: dict[str, Any]
+    path: Path
+
+    def files(self) -> list[Path]:
+        """Every file, in order."""
+        return sorted(path for path in self.path.rglob("*") if path.is_file())
+
+
+def rendered(sets: Iterable[dict[str, Any]], template: Path, folder: Path) -> list[Tree]:
+    """A tree in the folder for each set of answers, made by as many processes as there are CPUs."""
+    with ProcessPoolExecutor() as pool:
+        return list(pool.map(partial(_render, template, folder), *zip(*enumerate(sets), strict=True)))
+
+
+def _render(template: Path, folder: Path, number: int, answers: dict[str, Any]) -> Tree:
+    result = Copie(template, folder, folder / "config", counter=number).copy(extra_answers=answers)
+    assert result.project_dir, f"{answers}: {result.exception!r}"
+    return Tree(answers, result.project_dir)
