@@ -164,7 +164,7 @@ def test_an_answer_changes_without_another_version_of_the_template(template: Pat
 @pytest.mark.parametrize(
     ("file", "emitted", "updated"),
     [
-        ("{{ sources }}/doctor/__init__.py", "src/my_project/doctor/__init__.py", True),
+        ("{{ sources }}/doctor/__init__.py.jinja", "src/my_project/doctor/__init__.py", True),
         ("{{ sources }}/commands/doctor.py", "src/my_project/commands/doctor.py", True),
         ("tests/test_doctor.py.jinja", "tests/test_doctor.py", True),
         ("{{ sources }}/cli.py", "src/my_project/cli.py", False),
