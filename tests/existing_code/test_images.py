@@ -126,6 +126,41 @@ def test_an_api_is_healthy_answers_and_stops_in_peace(name: str, init: list[str]
         assert container.exit_code() == 0, container.log()
 
 
+WSGI = """
+import time
+
+def app(environ, start_response):
+    slow = environ["PATH_INFO"] == "/slow"
+    if slow:
+        print("a slow request has begun", flush=True)
+        time.sleep(3)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"slow" if slow else b"fast"]
+"""
+
+
+def test_a_wsgi_application_answers_what_is_under_way_when_it_is_stopped(template: Path, tmp_path: Path) -> None:
+    need_engine()
+    tag = "slipway-test-existing-wsgi"
+    answers = {"code_paths": ["server.py"], "api_app": "server:app", "api_server": "gunicorn", "health_route": ""}
+    folder = given(template, "requirements-only", tmp_path / "theirs", **answers, output_folders=[], commands={})
+    (folder / "server.py").write_text(WSGI)
+    (folder / "requirements.txt").write_text("gunicorn\n")
+    assert build(folder, dockerfile(folder), "--target=lock", f"--output={folder}").returncode == 0
+    done = build(folder, dockerfile(folder), f"--tag={tag}")
+    assert done.returncode == 0, done.output
+    try:
+        with started(tag, *ANYBODY) as container, ThreadPoolExecutor() as pool:
+            assert container.healthy()
+            slow = pool.submit(httpx.get, f"{container.url}/slow", timeout=30)
+            container.until(lambda: any("has begun" in line for line in container.log()), "asked")
+            docker("stop", "--time=30", container.name)
+            assert slow.result().text == "slow"
+            assert container.exit_code() == 0, container.log()
+    finally:
+        attempt("image", "rm", "--force", tag)
+
+
 def test_a_model_is_trained_into_a_volume_and_served_from_it(image: Callable[[str], str], locked: object) -> None:
     volume = "slipway-test-existing-models"
     try:
