@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment
 from pytest_copie.plugin import Copie
 
 
@@ -24,7 +25,7 @@ class Tree:
 
 def rendered(sets: Iterable[dict[str, Any]], template: Path, folder: Path) -> list[Tree]:
     """A tree in the folder for each set of answers, made by as many processes as there are CPUs."""
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(initializer=_compile_once) as pool:
         return list(pool.map(partial(_render, template, folder), *zip(*enumerate(sets), strict=True)))
 
 
@@ -32,3 +33,16 @@ def _render(template: Path, folder: Path, number: int, answers: dict[str, Any]) 
     result = Copie(template, folder, folder / "config", counter=number).copy(extra_answers=answers)
     assert result.project_dir, f"{answers}: {result.exception!r}"
     return Tree(answers, result.project_dir)
+
+
+def _compile_once() -> None:
+    """Lets Jinja keep what it compiles: half of a copy's time, and the same in every copy."""
+    compile_anew = Environment.compile
+    kept: dict[Any, Any] = {}
+
+    def compile(self: Environment, *arguments: Any) -> Any:
+        if arguments not in kept:
+            kept[arguments] = compile_anew(self, *arguments)
+        return kept[arguments]
+
+    Environment.compile = compile

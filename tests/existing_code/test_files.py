@@ -56,7 +56,7 @@ def test_an_update_brings_ours_and_keeps_theirs(template: Path, tmp_path: Path) 
     compose = folder / "slipway.compose.yaml"
     compose.write_text(compose.read_text().replace("restart: unless-stopped", "restart: always"))
     commit(folder, "Our own work")
-    warm = newer / "template/existing/docker/warm.py"
+    warm = newer / "template/existing/docker/warm.py.jinja"
     warm.write_text(warm.read_text() + "# New\n")
     page = newer / "template/existing/docker/README.md.jinja"
     page.write_text(page.read_text() + "\nNew.\n")

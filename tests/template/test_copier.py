@@ -86,8 +86,11 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
 
 EXISTING = set(groups()[ROOT / "extensions/questions/existing.yml"])
 FOR_PROJECTS = [name for name in CHOICES if name not in EXISTING]
-FOR_BOTH = {"preset", "project_name", "project_slug", "torch_version", "python_version", "accelerator", "torch_index"}
-FOR_EXISTING = [name for name in CHOICES if name in EXISTING | FOR_BOTH | {"image_registry"}]
+FOR_BOTH = {
+    *("preset", "project_name", "project_slug", "torch_version", "python_version", "accelerator", "torch_index"),
+    *("image_registry", "devcontainer", "ci"),
+}
+FOR_EXISTING = [name for name in CHOICES if name in EXISTING | FOR_BOTH]
 
 HOSTILE: dict[str, Any] = {
     "project_name": "Zoë's 100% #1: [x] {y} <b>*_`&`|~",
