@@ -7,10 +7,9 @@ import signal
 from concurrent.futures import Future
 from socket import socket
 from types import FrameType
+from typing import Any
 
 import uvicorn
-
-from .engine import Engine
 
 
 class Server(uvicorn.Server):
@@ -42,8 +41,8 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     @property
-    def _engine(self) -> Engine | None:
-        """The application's engine, once it has one."""
+    def _engine(self) -> Any:
+        """The application's engine; None where it has none."""
         from .api import app
 
         return getattr(app.state, "engine", None)
