@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import need, need_program
-from tests.engine import docker
+from tests.engine import build, docker
 from tests.existing_code.repositories import given
 from tests.hub import Hub
 from tests.image.test_compose import OWNER, compose_of
 from tests.program import run
-from tests.releases import git
+from tests.releases import commit, git
 
 pytestmark = pytest.mark.image
 
@@ -279,6 +279,8 @@ def test_code_that_exists_already_opens_and_passes_its_tests(
     engine: None, template: Path, open_folder: Callable[[Path], Opened], tmp_path: Path
 ) -> None:
     folder = given(template, "poetry", tmp_path / "theirs", project_slug="slipway-test-existing-editor")
+    assert build(folder, "--target=lock", f"--output={folder}").returncode == 0
+    commit(folder, "Lock")
     opened = open_folder(folder)
     assert opened.run("id", "-un").strip() == "app"
     assert " passed" in opened.run("pytest", "-q")
