@@ -33,6 +33,17 @@ def answers_of(command: str) -> dict[str, Any]:
     return {name: yaml.load(value, yaml.BaseLoader) for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
+def recipes() -> list[list[str]]:
+    """The guide's commands for each repository: `copier copy` with its answers, and what follows."""
+    found: list[list[str]] = []
+    for command in commands_of(GUIDE):
+        if command.startswith("copier copy --data"):
+            found.append([])
+        if found:
+            found[-1].append(command)
+    return found
+
+
 @dataclass(frozen=True)
 class Shape:
     """What shows that the containers work which a repository has by the guide's command."""
@@ -69,12 +80,10 @@ SHAPES = {
     "poetry": Shape([["train", "--help"], ["tidewatch", "scan", "--help"]], package="tidewatch"),
 }
 """In the order of the guide."""
-for told in commands_of(GUIDE):
-    if told.startswith("copier copy --data"):
-        here = next(name for name, shape in SHAPES.items() if not shape.answers)
-        SHAPES[here] = replace(SHAPES[here], answers=answers_of(told))
-    elif SHAPES["flat"].answers:
-        SHAPES[here].then.append(told)
+SHAPES = {
+    name: replace(shape, answers=answers_of(copy), then=then)
+    for (name, shape), (copy, *then) in zip(SHAPES.items(), recipes(), strict=True)
+}
 
 
 def repository(name: str, folder: Path) -> Path:
