@@ -2,14 +2,14 @@
 
 import json
 import logging
-import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+from asgi_correlation_id import correlation_id
 
-ROUTINE = re.compile(r"/(health|ready|metrics)(\?|$)")
-"""Paths that are asked every few seconds; answers of 200 are logged at debug level only."""
+from . import tracing
+
+TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def configuration(level: str, form: Literal["text", "json"]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def configuration(level: str, form: Literal["text", "json"]) -> dict[str, Any]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time (UTC), level, logger and message; for requests and exceptions, what belongs to them."""
+    """One object a line: time (UTC), level, logger and message; ids of its request and trace, if any, and more."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON."""
@@ -38,6 +38,10 @@ class JsonFormatter(logging.Formatter):
             "message": _message(record),
             **_request(record),
         }
+        if request_id := correlation_id.get():
+            line["request_id"] = request_id
+        if trace_id := tracing.trace_id():
+            line["trace_id"] = trace_id
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
@@ -51,7 +55,7 @@ class Routine(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is logged."""
         request = _request(record)
-        return request.get("status") != 200 or not ROUTINE.match(request["path"])
+        return request.get("status") != 200 or request["path"].partition("?")[0] not in tracing.ROUTINE
 
 
 def _request(record: logging.LogRecord) -> dict[str, Any]:

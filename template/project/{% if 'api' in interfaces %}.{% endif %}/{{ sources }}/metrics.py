@@ -1,15 +1,54 @@
 """What Prometheus reads at /metrics."""
 
+import os
 import time
 
-from prometheus_client import Counter, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .batcher import Report
+
+SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
 
 REQUESTS = Counter("http_requests", "Requests by route and status.", ["method", "route", "status"])
 SECONDS = Histogram("http_request_duration_seconds", "Time from request to answer.", ["method", "route"])
-INPUTS = Histogram("predict_inputs", "Inputs in a request.", buckets=[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
+INPUTS = Histogram("predict_inputs", "Inputs in a request.", buckets=SIZES)
+QUEUE = Gauge("predict_queue_depth", "Inputs that are accepted and not answered yet.", multiprocess_mode="livesum")
+WAITED = Histogram("predict_queue_seconds", "Time of an input until its batch begins.")
+BATCH = Histogram("predict_batch_inputs", "Inputs in a batch.", buckets=SIZES)
+BATCH_SECONDS = Histogram("predict_batch_seconds", "Time to compute a batch.")
+TOKENS = Counter("predict_tokens", "Tokens that were computed, padding not included; images count as one.")
+PADDING = Counter("predict_padding_tokens", "Tokens of padding that were computed.")
+CACHE = Counter("predict_cache", "Inputs that were looked up in the cache: hit or miss.", ["result"])
+LOADED = Gauge("predict_processes", "Processes whose model is loaded.", multiprocess_mode="livesum")
+MODEL = Gauge("model_info", "The model that answers.", ["model", "version"], multiprocess_mode="livemax")
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
-MODEL = Info("model", "The model that answers.")
+
+
+def exposition() -> bytes:
+    """All of it, in Prometheus' format; where there are several processes, what they have counted together."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    together = CollectorRegistry()
+    MultiProcessCollector(together)
+    return generate_latest(together)
+
+
+def looked_up(hits: int, misses: int) -> None:
+    """Counts what was looked up in the cache."""
+    CACHE.labels("hit").inc(hits)
+    CACHE.labels("miss").inc(misses)
+
+
+def observe(batch: Report) -> None:
+    """Counts a batch."""
+    BATCH.observe(len(batch.sizes))
+    BATCH_SECONDS.observe(batch.seconds)
+    for seconds in batch.waited:
+        WAITED.observe(seconds)
+    TOKENS.inc(sum(batch.sizes))
+    PADDING.inc(max(batch.sizes) * len(batch.sizes) - sum(batch.sizes))
 
 
 class RequestMetrics:

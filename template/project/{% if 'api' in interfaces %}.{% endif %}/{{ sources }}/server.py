@@ -35,7 +35,9 @@ class Server(uvicorn.Server):
             _collect()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Called with a signal, which begins the shutdown."""
+        """Called with a signal, which begins the shutdown; ends at once where nobody can have asked anything yet."""
+        if not self.started:
+            _end(sig, frame)
         if self._engine:
             self._engine.drain()
         super().handle_exit(sig, frame)

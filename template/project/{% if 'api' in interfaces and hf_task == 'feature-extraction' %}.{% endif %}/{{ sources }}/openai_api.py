@@ -5,10 +5,12 @@ from array import array
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from . import metrics
+from .disconnects import while_connected
 from .engine import Engine
+from .responses import Json
 from .settings import get_settings
 from .task import Input, Parameters
 
@@ -27,22 +29,23 @@ class EmbeddingsRequest(BaseModel):
 
 
 @router.post("/embeddings")
-async def embeddings(request: Request, body: EmbeddingsRequest) -> JSONResponse:
+async def embeddings(request: Request, body: EmbeddingsRequest) -> Json:
     """Embed texts as OpenAI's API does."""
     engine: Engine = request.app.state.engine
     settings = get_settings()
     texts = body.input if isinstance(body.input, list) else [body.input]
     if len(texts) > settings.max_inputs:
         raise HTTPException(413, f"input: {len(texts)} are more than the limit of {settings.max_inputs}")
-    vectors = await engine.predict(texts, Parameters(dimensions=body.dimensions))
-    tokens = await engine.call("count_tokens", texts)
-    return JSONResponse(
+    metrics.INPUTS.observe(len(texts))
+    sized = await while_connected(request, engine.predict_sized(texts, Parameters(dimensions=body.dimensions)))
+    tokens = sum(size for _, size in sized)
+    return Json(
         {
             "object": "list",
             "model": engine.model,
             "data": [
                 {"object": "embedding", "index": index, "embedding": _encoded(vector, body.encoding_format)}
-                for index, vector in enumerate(vectors)
+                for index, (vector, _) in enumerate(sized)
             ],
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }

@@ -2,17 +2,27 @@
 
 import time
 import uuid
-from typing import Annotated, Literal
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from .batches import Item
+from .disconnects import while_connected
 from .engine import Engine
+from .responses import Json
+from .streams import DONE, EventStream, Stream
 from .task import Parameters
+
+if TYPE_CHECKING:
+    from .torch_predictor import TorchPredictor
 
 router = APIRouter(prefix="/v1")
 
+FAILURE = {
+    "error": {"message": "the prediction failed; the server's log says why", "type": "server_error", "code": 500}
+}
 
 Stop = Annotated[str, Field(min_length=1)]
 
@@ -22,6 +32,12 @@ class Message(BaseModel):
 
     role: Literal["system", "user", "assistant"]
     content: str
+
+
+class StreamOptions(BaseModel):
+    """What a stream says beside the text."""
+
+    include_usage: bool | None = Field(None, description="Count the tokens in an event of its own, before the end.")
 
 
 class ChatRequest(BaseModel):
@@ -35,12 +51,13 @@ class ChatRequest(BaseModel):
     top_p: float | None = Field(None, gt=0, le=1)
     seed: int | None = Field(None, ge=0, lt=2**63)
     stop: Stop | Annotated[list[Stop], Field(max_length=8)] | None = None
-    stream: Literal[False] | None = Field(None, description="Answers come whole.")
+    stream: bool | None = Field(None, description="Send the answer while it is written.")
+    stream_options: StreamOptions | None = None
     n: Literal[1] | None = None
 
 
 @router.post("/chat/completions")
-async def chat(request: Request, body: ChatRequest) -> JSONResponse:
+async def chat(request: Request, body: ChatRequest) -> Response:
     """Continue a chat as OpenAI's API does."""
     engine: Engine = request.app.state.engine
     parameters = Parameters(
@@ -51,20 +68,54 @@ async def chat(request: Request, body: ChatRequest) -> JSONResponse:
         seed=body.seed,
         stop=[body.stop] if isinstance(body.stop, str) else body.stop or [],
     )
-    text, asked, written = await engine.call("chat", [each.model_dump() for each in body.messages], parameters)
-    return JSONResponse(
-        {
-            "id": f"chatcmpl-{uuid.uuid4().hex}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": engine.model,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": text},
-                    "finish_reason": "length" if written >= parameters.max_new_tokens else "stop",
-                }
-            ],
-            "usage": {"prompt_tokens": asked, "completion_tokens": written, "total_tokens": asked + written},
-        }
-    )
+    predictor = cast("TorchPredictor", engine.predictor)
+    stream = Stream() if body.stream else None
+    items: list[Item] = []
+
+    def prepare() -> list[Item]:
+        chat = predictor.prepare_chat([each.model_dump() for each in body.messages], parameters)
+        items.extend(predictor.streaming(chat, stream) if stream else chat)
+        return items
+
+    work = engine.compute(1, prepare)
+    head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": engine.model}
+    if stream:
+        await while_connected(request, stream.begin(work))
+        with_usage = bool(body.stream_options and body.stream_options.include_usage)
+        return EventStream(stream, _chunks(stream, items[0], head, with_usage), FAILURE)
+    [(text, written)] = await while_connected(request, work)
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": _reason(items[0], written)}
+    return Json({**head, "object": "chat.completion", "choices": [choice], "usage": _usage(items[0], written)})
+
+
+async def _chunks(
+    stream: Stream, item: Item, head: dict[str, Any], with_usage: bool
+) -> AsyncIterator[dict[str, Any] | str]:
+    head = {**head, "object": "chat.completion.chunk"} | ({"usage": None} if with_usage else {})
+
+    def chunk(reason: str | None = None, **delta: str) -> dict[str, Any]:
+        return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+
+    yield chunk(role="assistant", content="")
+    sent = ""
+    async for piece in stream:
+        if piece.text:
+            sent += piece.text
+            yield chunk(content=piece.text)
+    text, written = await stream.result()
+    if rest := text[len(sent) :]:
+        yield chunk(content=rest)
+    yield chunk(_reason(item, written))
+    if with_usage:
+        yield {**head, "choices": [], "usage": _usage(item, written)}
+    yield DONE
+
+
+def _reason(item: Item, written: int) -> str:
+    return "length" if written >= item.parameters.max_new_tokens else "stop"
+
+
+def _usage(item: Item, written: int) -> dict[str, int]:
+    asked = len(item.value.ids)
+    return {"prompt_tokens": asked, "completion_tokens": written, "total_tokens": asked + written}

@@ -1,13 +1,12 @@
-"""What the torch predictors share: loading, choosing the device, computing in batches."""
+"""What the torch predictors share: loading, choosing the device, making scores."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 
-from .predictor import InvalidInput, ModelUnavailable
+from .predictor import ModelUnavailable
 from .settings import Settings
 
 
@@ -51,31 +50,6 @@ def longest_input(tokenizer: Any, network: Any) -> int:
     if network.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "esm") and padding is not None:
         positions -= padding + 1  # these number positions from behind the padding token
     return min(tokenizer.model_max_length, positions)
-
-
-def refuse_longer(encoded: Sequence[Sequence[int]], longest: int) -> None:
-    """Raises InvalidInput if a text has more tokens than the model takes."""
-    for ids in encoded:
-        if len(ids) > longest:
-            raise InvalidInput(
-                f"a text has {len(ids)} tokens and the model takes {longest}: "
-                "shorten it, or set the parameter truncate to true"
-            )
-
-
-def in_batches(
-    items: Sequence[Any], length: Callable[[Any], int], size: int, compute: Callable[[list[Any]], list[Any]]
-) -> list[Any]:
-    """`compute` over batches of items of similar length, so that little padding is computed; results in order."""
-    order = sorted(range(len(items)), key=lambda index: length(items[index]), reverse=True)
-    results: list[Any] = [None] * len(items)
-    for start in range(0, len(order), size):
-        batch = order[start : start + size]
-        with torch.inference_mode():
-            computed = compute([items[index] for index in batch])
-        for index, result in zip(batch, computed, strict=True):
-            results[index] = result
-    return results
 
 
 def scores_of(logits: torch.Tensor, function: str | None, several_labels: bool) -> torch.Tensor:

@@ -14,6 +14,9 @@ from .settings import Settings
 WANTED = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
 UNWANTED = ["onnx/*", "openvino/*", "coreml/*", "original/*", "*.onnx"]
 
+MANIFEST = "weights.json"
+"""Lists the files of a folder, and says of which model and commit they are."""
+
 SECONDS_TO_ANSWER = 10
 """How long the hub may take to say what it has."""
 
@@ -46,7 +49,7 @@ def identify(settings: Settings) -> tuple[str, str | None]:
     folder = Path(settings.model).expanduser()
     if not folder.is_dir():
         return settings.model, settings.revision
-    manifest = folder / "weights.json"
+    manifest = folder / MANIFEST
     known = json.loads(manifest.read_text("utf-8")) if manifest.is_file() else {}
     return known.get("model", settings.model), known.get("commit")
 

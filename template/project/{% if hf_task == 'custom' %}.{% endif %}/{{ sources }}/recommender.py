@@ -9,7 +9,8 @@ import joblib
 import numpy as np
 from sklearn.decomposition import TruncatedSVD
 
-from .predictor import InvalidInput, ModelUnavailable
+from .batches import Item
+from .predictor import InvalidInput, ModelUnavailable, Predictor
 from .task import Parameters, Recommendation
 
 
@@ -21,7 +22,7 @@ def make_ratings(users: int = 200, items: int = 60, tastes: int = 4, seed: int =
     return np.where(random.random((users, items)) < 0.3, liking.round(), 0)
 
 
-class Recommender:
+class Recommender(Predictor):
     """Completes a table of ratings by its main directions (truncated singular value decomposition)."""
 
     def __init__(self, ratings: np.ndarray, components: int = 4, seed: int = 0) -> None:
@@ -34,9 +35,13 @@ class Recommender:
         self._scores = (svd.fit_transform(centred) @ svd.components_ + means).astype(np.float32)
         self._rated = rated
 
-    def predict(self, inputs: Sequence[str], parameters: Parameters) -> list[list[Recommendation]]:
-        """The best items for each user. Raises InvalidInput for a user that is unknown."""
-        return [self._recommend(user, parameters) for user in inputs]
+    def prepare(self, inputs: Sequence[str], parameters: Parameters) -> list[Item]:
+        """The row of each user. Raises InvalidInput for a user that is unknown."""
+        return [Item(self._row(user), parameters) for user in inputs]
+
+    def compute(self, batch: Sequence[Item]) -> list[list[Recommendation]]:
+        """The best items for each user."""
+        return [self._recommend(item.value, item.parameters) for item in batch]
 
     def save(self, path: Path) -> None:
         """Writes the model to a file, whole or not at all."""
@@ -64,11 +69,13 @@ class Recommender:
             raise ModelUnavailable(f"{path} holds no recommender")
         return model
 
-    def _recommend(self, user: str, parameters: Parameters) -> list[Recommendation]:
+    def _row(self, user: str) -> int:
         number = user.removeprefix("user-")
         if not (number.isascii() and number.isdigit() and int(number) < len(self._scores)):
             raise InvalidInput(f"there is no user {user!r}: the model knows user-0 to user-{len(self._scores) - 1}")
-        row = int(number)
+        return int(number)
+
+    def _recommend(self, row: int, parameters: Parameters) -> list[Recommendation]:
         scores = self._scores[row]
         if not parameters.include_seen:
             scores = np.where(self._rated[row], -np.inf, scores)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import torch
-
 from .predictor import InvalidParameter, ModelUnavailable
 
 MODES = {
@@ -21,13 +19,6 @@ MODES = {
     "lasttoken": "lasttoken",
 }
 """Old names of the pooling modes, each behind `pooling_mode_`, and the new ones; in the order of concatenation."""
-
-ACTIVATIONS = {
-    "torch.nn.modules.activation.Tanh": torch.nn.Tanh,
-    "torch.nn.modules.activation.ReLU": torch.nn.ReLU,
-    "torch.nn.modules.activation.GELU": torch.nn.GELU,
-    "torch.nn.modules.linear.Identity": torch.nn.Identity,
-}
 
 
 @dataclass
@@ -78,34 +69,6 @@ class SentenceConfig:
             raise InvalidParameter(f"prompt_name: there is no prompt {name!r}; the model defines {known}")
         return self.prompts[name]
 
-    def dense(self, folder: Path) -> list[torch.nn.Module]:
-        """The layers behind the pooling, with their weights. Raises ModelUnavailable."""
-        return [_dense(folder / each) for each in self.dense_folders]
-
-
-def pool(tokens: torch.Tensor, mask: torch.Tensor, modes: tuple[str, ...]) -> torch.Tensor:
-    """Vectors (batch, modes x width) from token vectors (batch, length, width) and their mask (batch, length)."""
-    weights = mask.unsqueeze(-1).to(tokens.dtype)
-    total = (tokens * weights).sum(dim=1)
-    count = weights.sum(dim=1).clamp(min=1e-9)
-    rows = torch.arange(len(tokens), device=tokens.device)
-    pooled = []
-    for mode in modes:
-        if mode == "cls":
-            pooled.append(tokens[rows, mask.argmax(dim=1)])
-        elif mode == "max":
-            pooled.append(tokens.masked_fill(weights == 0, float("-inf")).amax(dim=1))
-        elif mode == "mean":
-            pooled.append(total / count)
-        elif mode == "mean_sqrt_len_tokens":
-            pooled.append(total / count.sqrt())
-        elif mode == "weightedmean":
-            positions = mask.cumsum(dim=1).unsqueeze(-1) * weights
-            pooled.append((tokens * positions).sum(dim=1) / positions.sum(dim=1).clamp(min=1e-9))
-        elif mode == "lasttoken":
-            pooled.append(tokens[rows, mask.shape[1] - 1 - mask.flip(1).argmax(dim=1)])
-    return torch.cat(pooled, dim=1)
-
 
 def _json(path: Path, default: Any) -> Any:
     try:
@@ -122,19 +85,3 @@ def _pooling(options: dict[str, Any]) -> tuple[str, ...]:
     if unknown := set(modes) - set(MODES.values()):
         raise ModelUnavailable(f"the model pools by {', '.join(unknown)}, which is unknown here")
     return modes
-
-
-def _dense(folder: Path) -> torch.nn.Module:
-    options = _json(folder / "config.json", {})
-    activation = options.get("activation_function", "torch.nn.modules.activation.Tanh")
-    if activation not in ACTIVATIONS or options.get("use_residual"):
-        raise ModelUnavailable(f"{folder} is a layer that only sentence-transformers computes")
-    linear = torch.nn.Linear(options["in_features"], options["out_features"], bias=options.get("bias", True))
-    if (folder / "model.safetensors").is_file():
-        from safetensors.torch import load_file
-
-        weights = load_file(folder / "model.safetensors")
-    else:
-        weights = torch.load(folder / "pytorch_model.bin", map_location="cpu", weights_only=True)
-    linear.load_state_dict({name.removeprefix("linear."): value for name, value in weights.items()})
-    return torch.nn.Sequential(linear, ACTIVATIONS[activation]()).eval()

@@ -36,9 +36,9 @@ class Parameters(BaseModel):
     seed: int | None = Field(None, ge=0, lt=2**63, description="Draw the same again.")
     stop: list[Annotated[str, Field(min_length=1)]] = Field([], max_length=8, description="Texts to stop at.")
     return_full_text: bool = Field(False, description="Give the prompt back too.")
-    details: Literal[False] = Field(False, description="Details of the tokens are not given.")
+    details: bool = Field(False, description="Say at the end of a stream how long it is and why it ended.")
     decoder_input_details: Literal[False] = Field(False, description="Details of the prompt are not given.")
-    stream: Literal[False] = Field(False, description="Answers come whole.")
+    stream: bool = Field(False, description="Send the text of one prompt while it is written.")
 
 
 def from_text(text: str) -> str:

@@ -14,11 +14,15 @@ def serve(
     """Serve the model over HTTP until SIGTERM or Ctrl-C."""
     from uvicorn import Config
 
+    from .. import tracing
     from ..logs import configuration
     from ..server import Server
     from ..settings import get_settings
 
     settings = get_settings()
+    if settings.tracing and (module := tracing.missing()):
+        typer.echo(f"error: tracing needs {module}, of the extra `tracing`: see docs/http-api.md", err=True)
+        raise typer.Exit(1)
     config = Config(
         f"{__name__.partition('.')[0]}.api:app",
         host=settings.host if host is None else host,
@@ -28,7 +32,12 @@ def serve(
         log_config=configuration(settings.log_level, settings.log_format),
         log_level=settings.log_level,
         timeout_graceful_shutdown=30,
+        workers=1,  # what reloads is one process; of several, each is one
     )
+    if settings.processes > 1 and not reload:
+        from ..processes import Processes
+
+        raise typer.Exit(Processes(config, settings.processes).run())
     server = Server(config)
     try:
         if reload:

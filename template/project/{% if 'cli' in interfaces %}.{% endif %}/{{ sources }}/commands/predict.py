@@ -49,6 +49,7 @@ def predict(
             if reason := records.problem(text):
                 raise InvalidInput(f"{text!r}: {reason}")
         if dry_run:
+            get_settings()
             typer.echo(f"would predict from {len(inputs)} inputs")
             return
         predictions = load_predictor(get_settings()).predict([from_text(text) for text in inputs], parameters)
