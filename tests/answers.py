@@ -57,9 +57,20 @@ def _agree(row: dict[str, Any]) -> bool:
         return False
     if version == "none" and (task != "custom" or row.get("accelerator", "cpu") != "cpu"):
         return False
+    if row.get("runtime") == "onnx" and not _onnx(version, row.get("accelerator"), row.get("python_version")):
+        return False
     release = TABLE["releases"][TABLE["default"]["torch"] if version == "none" else version]
     python = row.get("python_version", release["python"][-1])
     return python in release["python"] and row.get("accelerator", "cpu") in release["accelerators"]
+
+
+def _onnx(version: str, accelerator: str | None, python: str | None) -> bool:
+    needs, releases = TABLE["onnx"], list(TABLE["releases"])
+    return (
+        releases.index(version) >= releases.index(needs["torch_since"])
+        and accelerator in (None, *needs["accelerators"])
+        and python in (None, *needs["python"])
+    )
 
 
 def covering() -> Iterator[dict[str, Any]]:

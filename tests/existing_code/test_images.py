@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.engine import attempt, build, docker, need_engine, outcome, reproduced, started
+from tests.engine import ZSTD, attempt, build, docker, need_engine, outcome, reproduced, started
 from tests.existing_code.repositories import SHAPES, commands_of, dockerfile, given
 from tests.program import run
 
@@ -20,6 +20,9 @@ pytestmark = pytest.mark.image
 
 ANYBODY = ("--read-only", "--tmpfs=/tmp", "--user=12345:0")
 RENEW = "docker build --target lock --output . ."
+PAGES = ["flat", "api-string"]
+"""Repositories, with commands alone and with an API, whose page is tried line by line."""
+
 APIS = [name for name, shape in SHAPES.items() if shape.route]
 
 
@@ -33,12 +36,12 @@ def test_the_lock_holds_torch_for_the_accelerator_and_nothing_for_another(
         assert ('version = "2.13.0+cpu"' in text) == (SHAPES[name].answers.get("torch_version") != "none")
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", [name for name in SHAPES if name not in PAGES])  # those of the others run below
 def test_their_tests_pass_in_development_and_write_as_their_owner(name: str, locked: Callable[[str], Path]) -> None:
     folder, tag = locked(name), f"slipway-test-existing-{name}-dev"
     files = [f"--file={SHAPES[name].suffix}compose{end}.yaml" for end in ("", ".override")]
     try:
-        done = build(folder, dockerfile(folder), "--target=dev", f"--tag={tag}")
+        done = build(folder, dockerfile(folder), "--target=dev", ZSTD, f"--tag={tag}")
         assert done.returncode == 0, done.output
         tested = attempt("compose", *files, "run", "--rm", "dev", "pytest", "-q", cwd=folder)
         assert tested.returncode == 0, tested.stdout + tested.stderr
@@ -77,7 +80,7 @@ def test_the_image_holds_what_is_locked_and_no_cuda_no_compiler_and_nothing_of_o
         assert outcome(image(name), "which", program).returncode == 1
 
 
-@pytest.mark.parametrize("name", ["flat", "requirements-only", "api-string", "conda"])
+@pytest.mark.parametrize("name", PAGES)
 def test_every_command_of_their_page_works(
     name: str, image: Callable[[str], str], locked: Callable[[str], Path]
 ) -> None:

@@ -23,9 +23,16 @@ def named(slug: str) -> dict[str, str]:
 SMALL: dict[str, Any] = {"hf_task": "custom", "torch_version": "none"}
 SETS: dict[str, dict[str, Any]] = {
     "uv": {},
-    "pip": {"package_manager": "pip"},
+    "pip": {"package_manager": "pip", "runtime": "torch"},
     "volume": {"preset": "cli", "weights": "volume", **named("slipway-test-volume")},
-    "own": {"hf_model": ""},
+    "own": {"hf_model": "", "runtime": "torch"},
+    "onnx, volume": {
+        "runtime": "onnx",
+        "weights": "volume",
+        "package_manager": "pip",
+        "preset": "cli",
+        **named("slipway-test-onnx-volume"),
+    },
     "dev": named("slipway-test-dev"),
     "dev, pip": {**SMALL, "package_manager": "pip", **named("slipway-test-dev-pip")},
     "unlocked": {**SMALL, **named("slipway-test-unlocked")},
@@ -116,7 +123,7 @@ def image(project: Callable[[str], Path], hub: Hub, tags: list[str]) -> Callable
 
 @pytest.fixture(params=["uv", "pip"])
 def baked(request: pytest.FixtureRequest, image: Callable[[str], Image]) -> Image:
-    """An image with API, command line and weights, of either package manager."""
+    """An image with API, command line and weights, of either package manager: uv with ONNX Runtime, pip with torch."""
     return image(request.param)
 
 

@@ -32,8 +32,33 @@ def fill_mask(client: Any) -> None:
 def text_generation(client: Any) -> None:
     text = client.text_generation("a happy dog", max_new_tokens=4)
     assert 0 < len(text) <= 4
-    answer = client.chat_completion([{"role": "user", "content": "a happy dog"}], max_tokens=4)
+    assert "".join(client.text_generation("a happy dog", max_new_tokens=4, stream=True)) == text
+    *_, last = client.text_generation("a happy dog", max_new_tokens=4, stream=True, details=True)
+    assert last.generated_text == text
+    assert last.details.finish_reason in ("length", "eos_token")
+    chat = [{"role": "user", "content": "a happy dog"}]
+    answer = client.chat_completion(chat, max_tokens=4)
     assert answer.choices[0].message.role == "assistant"
+    pieces = [each.choices[0].delta.content for each in client.chat_completion(chat, max_tokens=4, stream=True)]
+    assert "".join(piece or "" for piece in pieces) == answer.choices[0].message.content
+
+
+def openai_chat(url: str) -> None:
+    from openai import OpenAI, UnprocessableEntityError
+
+    client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+    asked: dict[str, Any] = {"model": "any", "messages": [{"role": "user", "content": "a happy dog"}]}
+    chat = client.chat.completions.create(**asked, max_tokens=4)
+    assert chat.usage.completion_tokens <= 4
+    chunks = list(
+        client.chat.completions.create(**asked, max_tokens=4, stream=True, stream_options={"include_usage": True})
+    )
+    text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    assert text == chat.choices[0].message.content
+    assert [choice.finish_reason for chunk in chunks for choice in chunk.choices][-1] == chat.choices[0].finish_reason
+    assert chunks[-1].usage == chat.usage
+    with pytest.raises(UnprocessableEntityError, match="max_new_tokens"):
+        client.chat.completions.create(**asked, max_tokens=1000, stream=True)
 
 
 def image_classification(client: Any) -> None:
@@ -54,14 +79,7 @@ def test_the_hubs_client_works_as_it_is(make_project: Make, tmp_path: Path, ask:
     with project.served(**tiny_model(project, tmp_path)) as server:
         ask(InferenceClient(server.url, timeout=60))
         if ask is text_generation:
-            from openai import OpenAI
-
-            client = OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
-            chat = client.chat.completions.create(
-                model="any", messages=[{"role": "user", "content": "a happy dog"}], max_tokens=4
-            )
-            assert chat.usage
-            assert chat.usage.completion_tokens <= 4
+            openai_chat(server.url)
 
 
 def test_the_custom_project_trains_and_serves_what_it_learned(make_project: Make) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import operator
 import socket
 import textwrap
 from pathlib import Path
@@ -21,8 +22,8 @@ TEXTS = ["A happy dog.", "Es regnet in Paris.", "x " * 100, "UPPER lower, \N{SNO
 
 @pytest.fixture(scope="module")
 def project(make_project: Make) -> Project:
-    """The default project."""
-    return make_project(package_manager="uv", hf_task="feature-extraction")
+    """The default project with torch."""
+    return make_project(package_manager="uv", hf_task="feature-extraction", runtime="torch")
 
 
 @pytest.fixture
@@ -103,6 +104,32 @@ def test_every_way_to_pool_equals_that_of_sentence_transformers(project: Project
     compared = [json.loads(line) for line in lines if line.startswith("[")]
     assert len(compared) == 28
     assert max(each[3] for each in compared) < 1e-4, compared
+
+
+def test_the_exported_model_predicts_as_torch_does(
+    make_project: Make, minilm: Path, tmp_path: Path, hub_settings: dict[str, str]
+) -> None:
+    project = make_project(package_manager="uv", hf_task="feature-extraction")
+    options = {"MY_PROJECT_EXPORTED": str(tmp_path / "onnx")}
+    nowhere = {"HF_HOME": str(tmp_path), "HF_ENDPOINT": closed_port()}
+    assert one_line(project.run("predict", "A happy dog.", **options, **nowhere).stderr).endswith("with a network")
+    done = project.run("export", **options, **hub_settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "onnx")
+    assert "fp32: differs from torch by" in done.stderr and "int8: agrees with torch by 0.9" in done.stderr
+    again = project.run("export", **options, **(hub_settings | {"HF_ENDPOINT": closed_port()}))
+    assert (again.returncode, again.stderr) == (0, "")
+
+    def embeddings(**settings: str) -> list[list[float]]:
+        done = project.run("predict", *TEXTS, **options, **settings, HF_HUB_OFFLINE="1")
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    expected = embeddings(MY_PROJECT_RUNTIME="torch", MY_PROJECT_MODEL=str(minilm))
+    assert difference(embeddings(), expected) < 1e-5
+    close = embeddings(MY_PROJECT_PRECISION="int8")
+    cosines = [sum(map(operator.mul, *pair)) for pair in zip(close, expected, strict=True)]
+    assert 0.95 < min(cosines) < 0.9999
 
 
 def test_the_api_speaks_to_the_clients_of_hugging_face_and_openai(project: Project, minilm: Path) -> None:

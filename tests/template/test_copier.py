@@ -30,7 +30,10 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"interfaces": "[foo]"}, ["interfaces", "foo", "cli", "api"]),
     ({"interfaces": "[]"}, ["interfaces", "at least one"]),
     ({"hf_task": "poetry"}, ["hf_task", "poetry", "fill-mask"]),
-    ({"runtime": "onnx"}, ["runtime", "onnx", "torch"]),
+    ({"runtime": "onnx", "hf_task": "text-generation"}, ["runtime", "onnx", "torch"]),
+    ({"runtime": "onnx", "accelerator": "cu126"}, ["runtime", "cu126", "cu130", "torch"]),
+    ({"runtime": "onnx", "torch_version": "2.8.0"}, ["runtime", "2.8.0", "2.9.1"]),
+    ({"runtime": "onnx", "torch_version": "2.15.0", "python_version": "3.15"}, ["runtime", "3.15", "3.14"]),
     ({"devcontainer": "maybe"}, ["devcontainer", "maybe", "yes", "no"]),
     # Names of answers
     ({"torch": "2.13.0"}, ["no answer called torch", "torch_version"]),

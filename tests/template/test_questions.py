@@ -140,7 +140,8 @@ def test_a_rule_takes_what_is_right_and_refuses_what_is_not_in_a_sentence(rule: 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_proposes_what_its_own_rules_take(task: str) -> None:
-    checks = macros("checks.jinja", hf_task=task, torch_version=TABLE["default"]["torch"])
+    default = {f"{name}_version": TABLE["default"][name] for name in ("torch", "python")}
+    checks = macros("checks.jinja", hf_task=task, accelerator=TABLE["default"]["accelerator"], **default)
     model, revision = TASKS[task]["model"], TASKS[task]["revision"]
     assert str(checks.model(model)).strip() == ""
     if model:

@@ -126,6 +126,7 @@ def test_an_update_keeps_what_the_user_did(template: Path, tmp_path: Path, relea
     after = stored(project)
     assert after.pop("_commit") == NEWEST and before.pop("_commit") == release
     assert {name: after[name] for name in before} == before
+    assert after["runtime"] == before.get("runtime", "torch")  # what its code runs in, which is the user's own
     assert (project / "README.md").read_text() == README
     assert not (project / ".pre-commit-config.yaml").exists()
     assert (project / "Makefile").read_text().endswith(VERB)
