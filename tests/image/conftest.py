@@ -95,9 +95,9 @@ def project(engine: None, template: Path, copie_session: Copie) -> Callable[[str
     return project
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tags() -> Iterator[list[str]]:
-    """Names of images that are removed at the end."""
+    """Names of images that are removed with the last test of the module: together they would fill a disk."""
     names: list[str] = []
     yield names
     if names:
@@ -105,20 +105,21 @@ def tags() -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="session")
-def image(project: Callable[[str], Path], hub: Hub, tags: list[str]) -> Callable[[str], Image]:
-    """Builds the image of a set of answers, once for each set."""
+def image(project: Callable[[str], Path], hub: Hub) -> Iterator[Callable[[str], Image]]:
+    """Builds the image of a set of answers, once for each set; they are removed at the end."""
     made: dict[str, Image] = {}
 
     def image(name: str) -> Image:
         if name not in made:
             tag = f"slipway-test-{name}"
-            tags.append(tag)
             done = build(project(name), f"--build-arg=HF_ENDPOINT={hub.endpoint}", f"--tag={tag}")
             assert done.returncode == 0, done.output
             made[name] = Image(tag, project(name))
         return made[name]
 
-    return image
+    yield image
+    for each in made.values():
+        attempt("image", "rm", "--force", each.name)
 
 
 @pytest.fixture(params=["uv", "pip"])

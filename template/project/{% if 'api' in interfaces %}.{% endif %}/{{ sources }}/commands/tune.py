@@ -41,8 +41,11 @@ def tune(
     settings = get_settings()
     inputs = TypeAdapter(list[Input]).validate_python(inputs_from(source, 1024))
     with said.status("loading the model ..."):
-        predictor = load_predictor(settings)
+        predictor: Any = load_predictor(settings)
         alone = _seconds(predictor, inputs[:16]) / 16
+    if not hasattr(predictor, "budget"):  # nor had those of the first release
+        typer.echo("error: this predictor has no budget to tune: a class of predictor.py shows one", err=True)
+        raise typer.Exit(1)
     inputs = inputs[: max(16, round(seconds / alone))]
     chosen: dict[str, int] = {}
     for name, (part, values) in CANDIDATES.items():
