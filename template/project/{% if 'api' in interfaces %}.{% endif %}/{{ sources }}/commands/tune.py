@@ -43,22 +43,29 @@ def tune(
     with said.status("loading the model ..."):
         predictor: Any = load_predictor(settings)
         alone = _seconds(predictor, inputs[:16]) / 16
-    if not hasattr(predictor, "budget"):  # nor had those of the first release
-        typer.echo("error: this predictor has no budget to tune: a class of predictor.py shows one", err=True)
-        raise typer.Exit(1)
     inputs = inputs[: max(16, round(seconds / alone))]
     chosen: dict[str, int] = {}
+
+    def resize(part: str) -> None:
+        """The predictor computes as the settings say; one of the first release is told so when it is loaded."""
+        nonlocal predictor
+        if hasattr(predictor, "budget"):
+            predictor.budget = replace(predictor.budget, **{part: chosen[name]})
+        else:
+            predictor = load_predictor(settings.model_copy(update=chosen))
+
     for name, (part, values) in CANDIDATES.items():
         if name not in type(settings).model_fields:
             continue
         found: dict[int, float] = {}
         for value in values:
             with said.status(f"{name} {value} ..."):
-                predictor.budget = replace(predictor.budget, **{part: value})
+                chosen[name] = value
+                resize(part)
                 found[value] = len(inputs) / _seconds(predictor, inputs)
             typer.echo(f"{name} {value:>6}: {found[value]:8.1f} inputs/s")
         chosen[name] = min(value for value in values if found[value] >= ENOUGH * max(found.values()))
-        predictor.budget = replace(predictor.budget, **{part: chosen[name]})
+        resize(part)
     for name, value in chosen.items():
         variable = f"{settings.model_config.get('env_prefix', '')}{name}".upper()
         typer.echo(f"{variable}={value}")
