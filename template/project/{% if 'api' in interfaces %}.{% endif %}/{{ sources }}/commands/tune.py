@@ -46,7 +46,7 @@ def tune(
     inputs = inputs[: max(16, round(seconds / alone))]
     chosen: dict[str, int] = {}
 
-    def resize(part: str) -> None:
+    def resize(name: str, part: str) -> None:
         """The predictor computes as the settings say; one of the first release is told so when it is loaded."""
         nonlocal predictor
         if hasattr(predictor, "budget"):
@@ -61,11 +61,11 @@ def tune(
         for value in values:
             with said.status(f"{name} {value} ..."):
                 chosen[name] = value
-                resize(part)
+                resize(name, part)
                 found[value] = len(inputs) / _seconds(predictor, inputs)
             typer.echo(f"{name} {value:>6}: {found[value]:8.1f} inputs/s")
         chosen[name] = min(value for value in values if found[value] >= ENOUGH * max(found.values()))
-        resize(part)
+        resize(name, part)
     for name, value in chosen.items():
         variable = f"{settings.model_config.get('env_prefix', '')}{name}".upper()
         typer.echo(f"{variable}={value}")
