@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 
 from .. import records
-from ..predictor import InvalidInput, InvalidParameter, Predictor, load_predictor
+from ..predictor import InvalidInput, load_predictor
 from ..records import Record, Writer
 from ..settings import get_settings
 from ..task import Parameters, from_text
@@ -101,7 +101,9 @@ def _predict_file(
         bar = progress.add_task("predict", total=source.stat().st_size if source else None)
         incoming = records.read(stream, reads, column)
         while chunk := list(islice(incoming, settings.max_batch_size * BATCHES)):
-            outcomes = _attempt(predictor, chunk, parameters) if predictor else ((record, None) for record in chunk)
+            outcomes: Iterable[tuple[Record, Any]] = ((record, None) for record in chunk)
+            if predictor:
+                outcomes = records.predict_records(predictor, chunk, parameters, from_text)
             for record, prediction in outcomes:
                 done += 1
                 if record.error is not None:
@@ -119,34 +121,6 @@ def _predict_file(
     console.print(summary + (f", {failed:,} failed" if failed else ""), highlight=False)
     if failed:
         raise typer.Exit(1)
-
-
-def _attempt(predictor: Predictor, chunk: list[Record], parameters: Parameters) -> Iterator[tuple[Record, Any]]:
-    """Each record with its prediction; if the chunk fails as a whole, one by one, so that only the bad one does.
-
-    Raises InvalidParameter.
-    """
-    good = []
-    for record in chunk:
-        if record.error is None:
-            try:
-                good.append((record, from_text(record.text)))
-            except InvalidInput as error:
-                record.error = str(error)
-    predictions: dict[int, Any] = {}
-    try:
-        computed = predictor.predict([each for _, each in good], parameters)
-        predictions = {record.number: each for (record, _), each in zip(good, computed, strict=True)}
-    except InvalidParameter:
-        raise
-    except InvalidInput:
-        for record, each in good:
-            try:
-                predictions[record.number] = predictor.predict([each], parameters)[0]
-            except InvalidInput as error:
-                record.error = str(error)
-    for record in chunk:
-        yield record, predictions.get(record.number)
 
 
 def _parameters(pairs: list[str]) -> Parameters:

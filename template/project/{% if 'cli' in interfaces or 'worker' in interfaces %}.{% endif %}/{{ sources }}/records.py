@@ -1,17 +1,18 @@
-"""Files of records, read and written a piece at a time: lines, JSONL, CSV and Parquet."""
+"""Files of records, read, predicted from and written a piece at a time: lines, JSONL, CSV and Parquet."""
 
 import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Protocol
 
-from .predictor import InvalidInput
+from .predictor import InvalidInput, InvalidParameter
+from .task import Input, Parameters, Prediction
 
 MAX_LINE_BYTES = 10_000_000
 """A longer line is an error of its own and is never held in memory."""
@@ -52,6 +53,13 @@ class Writer(Protocol):
     def write(self, record: Record, prediction: Any) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Predicts(Protocol):
+    """What computes predictions: a predictor, or who shares one."""
+
+    def predict(self, inputs: Sequence[Input], parameters: Parameters) -> list[Prediction]:
+        """One prediction for each input, in order. Raises InvalidInput."""
 
 
 def format_of(path: Path, default: str | None) -> str:
@@ -106,6 +114,36 @@ def writer(stream: IO[bytes], form: str) -> Writer:
         "parquet": _ParquetWriter,
     }
     return writers[form](stream)  # type: ignore[call-arg]
+
+
+def predict_records(
+    predictor: Predicts, chunk: list[Record], parameters: Parameters, parse: Callable[[str], Input]
+) -> Iterator[tuple[Record, Any]]:
+    """Each record with its prediction; if the chunk fails as a whole, one by one, so that only the bad one does.
+
+    `parse` makes an input of a record's text. Raises InvalidParameter.
+    """
+    good = []
+    for record in chunk:
+        if record.error is None:
+            try:
+                good.append((record, parse(record.text)))
+            except InvalidInput as error:
+                record.error = str(error)
+    predictions: dict[int, Any] = {}
+    try:
+        computed = predictor.predict([each for _, each in good], parameters)
+        predictions = {record.number: each for (record, _), each in zip(good, computed, strict=True)}
+    except InvalidParameter:
+        raise
+    except InvalidInput:
+        for record, each in good:
+            try:
+                predictions[record.number] = predictor.predict([each], parameters)[0]
+            except InvalidInput as error:
+                record.error = str(error)
+    for record in chunk:
+        yield record, predictions.get(record.number)
 
 
 def _has_surrogates(text: str) -> bool:

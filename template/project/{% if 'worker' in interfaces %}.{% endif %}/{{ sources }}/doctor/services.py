@@ -1,0 +1,53 @@
+"""What jobs stand on: the database and the broker."""
+
+from pathlib import Path
+
+from redis import Redis, RedisError
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from ..settings import get_settings
+from . import Finding
+
+PATIENCE = 3
+"""Seconds until what does not answer counts as away."""
+
+
+def database(thorough: bool) -> Finding:
+    """Whether the database answers."""
+    settings = get_settings()
+    try:
+        url = make_url(settings.database)
+    except ArgumentError:
+        return Finding("database", "fail", "DATABASE is not an address", "as postgresql+psycopg://user@host/name")
+    if settings.database_password:
+        url = url.set(password=settings.database_password.get_secret_value())
+    shown = url.render_as_string(hide_password=True)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return Finding("database", "ok", f"{shown}, not made yet")
+    try:
+        limit = {"connect_timeout": PATIENCE} if url.get_backend_name() == "postgresql" else {}
+        with create_engine(url, connect_args=limit).connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except (SQLAlchemyError, ImportError) as error:
+        found = " ".join(str(getattr(error, "orig", None) or error).split())
+        return Finding("database", "fail", f"{shown}: {found}", "start it, or mend its address and password")
+    return Finding("database", "ok", shown)
+
+
+def broker(thorough: bool) -> Finding:
+    """Whether the broker answers."""
+    settings = get_settings()
+    if not settings.broker:
+        return Finding("broker", "ok", "none: the API does the jobs itself")
+    password = settings.broker_password.get_secret_value() if settings.broker_password else None
+    try:
+        with Redis.from_url(settings.broker, password=password, socket_connect_timeout=PATIENCE) as redis:
+            redis.ping()
+    except (RedisError, ValueError) as error:
+        found = " ".join(str(error).split())
+        return Finding("broker", "fail", f"{settings.broker}: {found}", "start it, or mend its address and password")
+    return Finding("broker", "ok", settings.broker)
+
+
+CHECKS = [database, broker]
