@@ -20,7 +20,7 @@ ABOUT_EXISTING_CODE = ("install", "api_server", "keep")
 def values() -> "OrderedDict[str, list[Any]]":
     """Every answer that has choices, or of which some value changes what is emitted, with its values."""
     fixed = {name: list(choices.values()) for name, choices in CHOICES.items() if choices}
-    for name in ("runtime", "interfaces", *ABOUT_EXISTING_CODE):
+    for name in ("runtime", "interfaces", "services", *ABOUT_EXISTING_CODE):
         del fixed[name]
     fixed["preset"].remove("existing")
     pythons = sorted({python for release in TABLE["releases"].values() for python in release["python"]})
@@ -31,7 +31,8 @@ def values() -> "OrderedDict[str, list[Any]]":
         hf_task=list(TASKS),
         **fixed,
         runtime=sorted({runtime for task in TASKS.values() for runtime in task["runtimes"]}),
-        interfaces=[["cli"], ["api"], ["cli", "api"]],
+        interfaces=[["cli"], ["api"], ["cli", "api"], ["api", "worker"], ["cli", "api", "worker"]],
+        services=[[], ["postgres"]],
         hf_model=["default", "", "an-org/a_model.v2"],
         image_registry=["", "registry.example.org:5000/mirror"],
         owner=["", "an-owner"],
@@ -51,6 +52,8 @@ def possible(row: dict[str, Any]) -> bool:
 
 def _agree(row: dict[str, Any]) -> bool:
     task, version = row["hf_task"], row["torch_version"]
+    if row.get("services") and "worker" not in row.get("interfaces", ["worker"]):
+        return False
     if task == "custom" and row.get("hf_model", "default") != "default":
         return False
     if row.get("runtime", "torch") not in TASKS[task]["runtimes"]:
@@ -160,4 +163,6 @@ def as_data(row: dict[str, Any]) -> dict[str, Any]:
         del data["weights"]
     if data["torch_version"] == "none":
         del data["accelerator"]
+    if "worker" not in data["interfaces"]:
+        del data["services"]
     return data

@@ -40,6 +40,7 @@ SETS: dict[str, dict[str, Any]] = {
     "gitlab": {**SMALL, "ci": "gitlab", **named("slipway-test-gitlab")},
     "small": SMALL,
     "small, pip": {**SMALL, "package_manager": "pip"},
+    "platform": {**SMALL, "preset": "platform", **named("slipway-test-platform")},
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},
 }
 PORT = 48193

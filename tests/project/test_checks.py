@@ -10,9 +10,10 @@ pytestmark = pytest.mark.project
 
 KINDS = [
     # With ONNX Runtime and torch where a task has both. Custom's come below, with uv, for one interface at a time.
-    *({"package_manager": "uv", "hf_task": task} for task in TASKS if task != "custom"),
+    *({"package_manager": "uv", "hf_task": task} for task in TASKS if task not in ("custom", "image-classification")),
     {"package_manager": "pip", "hf_task": "feature-extraction"},
-    {"package_manager": "pip", "hf_task": "custom"},
+    {"preset": "platform", "package_manager": "uv", "hf_task": "image-classification"},
+    {"preset": "platform", "package_manager": "pip", "hf_task": "custom"},
 ]
 
 

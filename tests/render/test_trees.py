@@ -21,7 +21,14 @@ from tests.workflows import GITHUB, GITLAB, gitlab_jobs
 
 # compose's own
 yaml.SafeLoader.add_constructor("!reset", lambda loader, node: None)
-yaml.SafeLoader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node, deep=True))
+yaml.SafeLoader.add_constructor(
+    "!override",
+    lambda loader, node: (
+        loader.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.MappingNode)
+        else loader.construct_sequence(node, deep=True)
+    ),
+)
 
 SCHEMAS = answers.ROOT / "tests/schemas"
 TEXT_OF_FEATURES = {
@@ -65,7 +72,7 @@ def test_every_file_has_content_and_a_tidy_end(all_trees: list[Tree]) -> None:
             assert not text.startswith("\n"), f"{path} begins with a blank line"
             assert "\n\n\n\n" not in text, f"{path} has stray blank lines"
             assert not re.search(r"[ \t]+$", text, re.MULTILINE), f"{path} has trailing white space"
-            if path.suffix != ".py":
+            if path.suffix not in (".py", ".mako"):  # which is a template of Python
                 assert "\n\n\n" not in text, f"{path} has stray blank lines"
 
 

@@ -29,6 +29,9 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"license": "GPL"}, ["license", "GPL", "MIT"]),
     ({"interfaces": "[foo]"}, ["interfaces", "foo", "cli", "api"]),
     ({"interfaces": "[]"}, ["interfaces", "at least one"]),
+    ({"interfaces": "[cli, worker]"}, ["interfaces", "worker", "choose api too"]),
+    ({"services": "[postgres]"}, ["services", "no meaning", "interfaces has no worker"]),
+    ({"preset": "platform", "services": "[foo]"}, ["services", "foo", "postgres"]),
     ({"hf_task": "poetry"}, ["hf_task", "poetry", "fill-mask"]),
     ({"runtime": "onnx", "hf_task": "text-generation"}, ["runtime", "onnx", "torch"]),
     ({"runtime": "onnx", "accelerator": "cu126"}, ["runtime", "cu126", "cu130", "torch"]),
@@ -88,7 +91,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
 ]
 
 EXISTING = set(groups()[ROOT / "extensions/questions/existing.yml"])
-FOR_PROJECTS = [name for name in CHOICES if name not in EXISTING]
+FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, "services")]
 FOR_BOTH = {
     *("preset", "project_name", "project_slug", "torch_version", "python_version", "accelerator", "torch_index"),
     *("image_registry", "devcontainer", "ci"),
@@ -208,7 +211,9 @@ def test_a_preset_asks_few_questions_and_custom_asks_all(
     assert stored["preset"] == preset
     if preset == "api":
         assert stored == yaml.safe_load((fresh[0] / ".copier-answers.yml").read_text())
-    assert set(stored) == {*(FOR_EXISTING if preset == "existing" else FOR_PROJECTS), "_commit", "_src_path"}
+    services = ["services"] if preset == "platform" else []
+    expected = FOR_EXISTING if preset == "existing" else [*FOR_PROJECTS, *services]
+    assert set(stored) == {*expected, "_commit", "_src_path"}
     if preset == "custom":
         assert set(FOR_PROJECTS) - set(prompts) <= {"copyright_year"}
     else:
