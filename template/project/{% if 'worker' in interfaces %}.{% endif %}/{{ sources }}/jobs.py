@@ -51,9 +51,12 @@ class Jobs:
         self._reasons: tuple[float, list[str]] = (0.0, [])
 
     def start(self) -> None:
-        """Brings a database of SQLite up to date, and begins with what was left."""
+        """Brings a database of SQLite up to date, if it can, and begins with what was left."""
         if self._database.dialect.name == "sqlite":
-            schema.migrate(self._database)
+            try:
+                schema.migrate(self._database)
+            except DatabaseUnavailable as error:
+                logger.error("not ready: %s", error)
         if self._thread:
             self._thread.start()
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from redis import Redis, RedisError
 from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..settings import get_settings
 from . import Finding
@@ -16,10 +16,7 @@ PATIENCE = 3
 def database(thorough: bool) -> Finding:
     """Whether the database answers."""
     settings = get_settings()
-    try:
-        url = make_url(settings.database)
-    except ArgumentError:
-        return Finding("database", "fail", "DATABASE is not an address", "as postgresql+psycopg://user@host/name")
+    url = make_url(settings.database)
     if settings.database_password:
         url = url.set(password=settings.database_password.get_secret_value())
     shown = url.render_as_string(hide_password=True)
