@@ -1,6 +1,7 @@
 """A Docker engine, driven as people drive it: builds, images and containers."""
 
 import base64
+import fcntl
 import gzip
 import json
 import os
@@ -85,6 +86,14 @@ def build(folder: Path, *arguments: str | Path, **options: Any) -> Build:
     instruction = re.compile(r"\[(?!internal)[^]]+\] (?!FROM )")
     ran = [name for name, cached in steps.values() if instruction.match(name) and not cached]
     return Build(done.returncode, ran, sum(sent.values()), "\n".join(output) + done.stdout)
+
+
+@contextmanager
+def cache_kept() -> Iterator[None]:
+    """Holds off whoever clears the engine's oldest work away, with a lock on the file that ENGINE_LOCK names."""
+    with Path(os.environ.get("ENGINE_LOCK", os.devnull)).open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
 
 
 def reproduced(folder: Path, *arguments: str | Path) -> str:
