@@ -33,6 +33,7 @@ def values() -> "OrderedDict[str, list[Any]]":
         runtime=sorted({runtime for task in TASKS.values() for runtime in task["runtimes"]}),
         interfaces=[["cli"], ["api"], ["cli", "api"], ["api", "worker"], ["cli", "api", "worker"]],
         services=[[], ["postgres"]],
+        training_schedule=["0 2 * * 0", "*/30 6-18 * * MON-FRI"],
         hf_model=["default", "", "an-org/a_model.v2"],
         image_registry=["", "registry.example.org:5000/mirror"],
         owner=["", "an-owner"],
@@ -55,6 +56,10 @@ def _agree(row: dict[str, Any]) -> bool:
     if row.get("services") and "worker" not in row.get("interfaces", ["worker"]):
         return False
     if task == "custom" and row.get("hf_model", "default") != "default":
+        return False
+    if "training" in row and (task == "custom") == (row["training"] == "none"):
+        return False
+    if row.get("training") == "scheduled" and "api" not in row.get("interfaces", ["api"]):
         return False
     if row.get("runtime", "torch") not in TASKS[task]["runtimes"]:
         return False
@@ -165,4 +170,8 @@ def as_data(row: dict[str, Any]) -> dict[str, Any]:
         del data["accelerator"]
     if "worker" not in data["interfaces"]:
         del data["services"]
+    if data["hf_task"] != "custom":
+        del data["training"]
+    if data.get("training") != "scheduled":
+        del data["training_schedule"]
     return data

@@ -84,9 +84,9 @@ def test_the_hubs_client_works_as_it_is(make_project: Make, tmp_path: Path, ask:
 
 def test_the_custom_project_trains_and_serves_what_it_learned(make_project: Make) -> None:
     project = make_project(package_manager="uv", hf_task="custom")
-    missing = project.run("predict", "user-7", MY_PROJECT_MODEL="models/none.joblib")
+    missing = project.run("predict", "user-7", MY_PROJECT_MODEL="models/none")
     assert missing.returncode == 1
-    assert missing.stderr.strip() == "error: there is no model at models/none.joblib: make one with the command train"
+    assert missing.stderr.strip() == "error: models/none holds no version latest: make one with the command train"
     assert project.make("train").returncode == 0
     done = project.run("predict", "user-7", "--parameter", "top_k=3")
     assert done.stdout.count("item-") == 3

@@ -32,6 +32,11 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"interfaces": "[cli, worker]"}, ["interfaces", "worker", "choose api too"]),
     ({"services": "[postgres]"}, ["services", "no meaning", "interfaces has no worker"]),
     ({"preset": "platform", "services": "[foo]"}, ["services", "foo", "postgres"]),
+    ({"training": "manual"}, ["training", "no meaning", "custom"]),
+    ({"hf_task": "custom", "training": "none"}, ["training", "manual or scheduled"]),
+    ({"hf_task": "custom", "interfaces": "[cli]", "training": "scheduled"}, ["training", "scheduled", "api"]),
+    ({"hf_task": "custom", "training_schedule": "0 2 * * 0"}, ["training_schedule", "no meaning", "manual"]),
+    ({"hf_task": "custom", "training": "scheduled", "training_schedule": "weekly"}, ["training_schedule", "cron"]),
     ({"hf_task": "poetry"}, ["hf_task", "poetry", "fill-mask"]),
     ({"runtime": "onnx", "hf_task": "text-generation"}, ["runtime", "onnx", "torch"]),
     ({"runtime": "onnx", "accelerator": "cu126"}, ["runtime", "cu126", "cu130", "torch"]),
@@ -91,7 +96,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
 ]
 
 EXISTING = set(groups()[ROOT / "extensions/questions/existing.yml"])
-FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, "services")]
+FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, "services", "training", "training_schedule")]
 FOR_BOTH = {
     *("preset", "project_name", "project_slug", "torch_version", "python_version", "accelerator", "torch_index"),
     *("image_registry", "devcontainer", "ci"),

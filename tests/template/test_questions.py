@@ -37,6 +37,7 @@ TAKEN = {
     "command_line": ["pytest", "python -m pytest tests"],
     "application": ["", "app:app", "a_b.c:create"],
     "route": ["", "/", "/healthz/live"],
+    "cron": ["0 2 * * 0", "*/5 6-18,22 1 JAN-MAR Mon"],
     "revision": ["main", "v1.0", "refs/pr/1", "0" * 40],
 }
 REFUSED = {
@@ -53,6 +54,7 @@ REFUSED = {
     "command_line": ["", "a  b", "a;b", "a\n", "$a", "a 'b'", "-a"],
     "application": ["app", "app:", "a-b:c", "app:app()", "a:b\n"],
     "route": ["health", "/a b", "/a\n", "/?a"],
+    "cron": ["", "0 2 * *", "0 2 * * 0 0", "@weekly", "0  2 * * 0", "0 2 * * 0\n", '0 2 * * "0"'],
     "revision": ["", "a b", "x..y", "-x", "x.lock", "x/", "a//b", "x\n"],
 }
 

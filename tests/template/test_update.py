@@ -50,6 +50,7 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"license": "MIT"}, {"license": "Apache-2.0"}),
     ({"devcontainer": "no", "accelerator": "cu130"}, {"devcontainer": "yes"}),
     ({}, {"devcontainer": "no"}),
+    ({"hf_task": "custom"}, {"training": "scheduled"}),
 ]
 
 

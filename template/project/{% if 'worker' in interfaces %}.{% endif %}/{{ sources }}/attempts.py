@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 
 from .ledger import Claim, Ledger
 from .records import Predicts
@@ -34,9 +35,9 @@ class Context:
         self._began = self._told = time.monotonic()
         self._lost = threading.Event()
 
-    @property
+    @cached_property
     def predictor(self) -> Predicts:
-        """What computes predictions; loaded when it is first needed. Raises ModelUnavailable."""
+        """What computes predictions; loaded when first needed, and the same to the end. Raises ModelUnavailable."""
         return self._predictor()
 
     def progress(self, done: int, total: int | None = None) -> None:

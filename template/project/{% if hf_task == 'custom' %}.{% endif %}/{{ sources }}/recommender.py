@@ -1,7 +1,8 @@
 """A recommender that learns from ratings: the place of your own model."""
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -11,29 +12,31 @@ from sklearn.decomposition import TruncatedSVD
 
 from .batches import Item
 from .predictor import InvalidInput, ModelUnavailable, Predictor
+from .ratings import Rating
 from .task import Parameters, Recommendation
-
-
-def make_ratings(users: int = 200, items: int = 60, tastes: int = 4, seed: int = 0) -> np.ndarray:
-    """Ratings from 1 to 5 (users, items) of people with a few tastes; 0 where somebody has not rated."""
-    random = np.random.default_rng(seed)
-    liking = random.random((users, tastes)) @ random.random((tastes, items))
-    liking = 1 + 4 * (liking - liking.min()) / np.ptp(liking)
-    return np.where(random.random((users, items)) < 0.3, liking.round(), 0)
 
 
 class Recommender(Predictor):
     """Completes a table of ratings by its main directions (truncated singular value decomposition)."""
 
-    def __init__(self, ratings: np.ndarray, components: int = 4, seed: int = 0) -> None:
+    def __init__(self, ratings: Sequence[Rating], components: int = 4, seed: int = 0) -> None:
+        """Raises InvalidInput where there are fewer users or items than components."""
+        users = list(dict.fromkeys(each.user for each in ratings))
+        self._items = list(dict.fromkeys(each.item for each in ratings))
+        if components > min(len(users), len(self._items)):
+            raise InvalidInput(f"{components} components are more than {len(users)} users and {len(self._items)} items")
         self.model = "recommender"
-        self.revision: str | None = f"{ratings.shape[0]} users, {ratings.shape[1]} items"
-        rated = ratings > 0
-        means = ratings.sum(axis=1, keepdims=True) / np.maximum(rated.sum(axis=1, keepdims=True), 1)
-        centred = np.where(rated, ratings - means, 0)
+        self.revision: str | None = f"{len(users)} users, {len(self._items)} items"
+        self._rows = {user: row for row, user in enumerate(users)}
+        self._columns = {item: column for column, item in enumerate(self._items)}
+        table = np.full((len(users), len(self._items)), np.nan)
+        for user, item, value in ratings:
+            table[self._rows[user], self._columns[item]] = value
+        self._rated = ~np.isnan(table)
+        means = np.nanmean(table, axis=1, keepdims=True)
         svd = TruncatedSVD(components, random_state=seed)
-        self._scores = (svd.fit_transform(centred) @ svd.components_ + means).astype(np.float32)
-        self._rated = rated
+        directions = svd.fit_transform(np.where(self._rated, table - means, 0))
+        self._scores = (directions @ svd.components_ + means).astype(np.float32)
 
     def prepare(self, inputs: Sequence[str], parameters: Parameters) -> list[Item]:
         """The row of each user. Raises InvalidInput for a user that is unknown."""
@@ -42,6 +45,15 @@ class Recommender(Predictor):
     def compute(self, batch: Sequence[Item]) -> list[list[Recommendation]]:
         """The best items for each user."""
         return [self._recommend(item.value, item.parameters) for item in batch]
+
+    def rmse(self, ratings: Iterable[Rating]) -> float:
+        """Root of the mean squared error over ratings whose user and item the model knows; NaN if there are none."""
+        errors = [
+            self._scores[self._rows[each.user], self._columns[each.item]] - each.value
+            for each in ratings
+            if each.user in self._rows and each.item in self._columns
+        ]
+        return float(np.sqrt(np.mean(np.square(errors)))) if errors else math.nan
 
     def save(self, path: Path) -> None:
         """Writes the model to a file, whole or not at all."""
@@ -70,14 +82,13 @@ class Recommender(Predictor):
         return model
 
     def _row(self, user: str) -> int:
-        number = user.removeprefix("user-")
-        if not (number.isascii() and number.isdigit() and int(number) < len(self._scores)):
-            raise InvalidInput(f"there is no user {user!r}: the model knows user-0 to user-{len(self._scores) - 1}")
-        return int(number)
+        if user not in self._rows:
+            raise InvalidInput(f"there is no user {user!r} among the {len(self._rows)} that the model knows")
+        return self._rows[user]
 
     def _recommend(self, row: int, parameters: Parameters) -> list[Recommendation]:
         scores = self._scores[row]
         if not parameters.include_seen:
             scores = np.where(self._rated[row], -np.inf, scores)
         best = [index for index in np.argsort(-scores)[: parameters.top_k] if np.isfinite(scores[index])]
-        return [Recommendation(item=f"item-{index}", score=round(float(scores[index]), 4)) for index in best]
+        return [Recommendation(item=self._items[index], score=round(float(scores[index]), 4)) for index in best]

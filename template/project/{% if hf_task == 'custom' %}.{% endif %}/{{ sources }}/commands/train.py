@@ -1,26 +1,32 @@
 """Trains the model."""
 
-import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+DEFAULT = Path(__file__).parents[1] / "training.yaml"
+
 
 def train(
-    components: Annotated[int, typer.Option(min=1, max=50, help="Directions of taste to learn.")] = 4,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained.")] = False,
+    config: Annotated[Path, typer.Option(help="How to train.", show_default="training.yaml")] = DEFAULT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the configuration and the data.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Publish a model that is worse than the one before.")] = False,
 ) -> None:
-    """Train the recommender on ratings that it makes up, and write it where the settings say."""
-    from ..recommender import Recommender, make_ratings
+    """Train the model, and publish it as the newest version if it is no worse than the one before."""
+    from .. import configuration
     from ..settings import get_settings
+    from ..training import Training, Worse, load_ratings
+    from ..training import train as train_model
 
-    target = get_settings().model
-    ratings = make_ratings(seed=seed)
-    size = f"{int((ratings > 0).sum()):,} ratings of {len(ratings)} users"
+    settings = get_settings()
+    training = configuration.read(config, Training)
     if dry_run:
-        typer.echo(f"would train on {size} and write {target}")
+        learned, held_out = load_ratings(training)
+        typer.echo(f"would train on {len(learned):,} ratings, judge by {len(held_out):,}, publish in {settings.model}")
         return
-    started = time.monotonic()
-    Recommender(ratings, components, seed).save(target)
-    typer.echo(f"trained on {size} in {time.monotonic() - started:.1f} s: {target}")
+    try:
+        typer.echo(train_model(training, settings, lambda line: typer.echo(line, err=True), force).name)
+    except Worse as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None

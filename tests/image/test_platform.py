@@ -1,8 +1,10 @@
-"""Jobs of a whole system on the real engine: API, workers, Redis and PostgreSQL, of which each is killed on the way."""
+"""A whole system on the real engine: API, workers, scheduler, Redis and PostgreSQL, killed and renewed on the way."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ pytestmark = pytest.mark.image
 
 RECORDS = 10_000
 """Records of each job: enough that a worker is killed in the middle of one."""
+
+EVERY_MINUTE = "* * * * *"
 
 
 class System:
@@ -59,7 +63,7 @@ def system(project: Any, tags: list[str]) -> Iterator[System]:
     """A platform with a model, in which no job was done yet."""
     folder = project("platform")
     assert run(["make", "secrets"], cwd=folder).returncode == 0
-    (folder / ".env").write_text("PORT=0\n")
+    (folder / ".env").write_text(f"PORT=0\nMY_PROJECT_SCHEDULE={EVERY_MINUTE}\nMY_PROJECT_MODEL_LOOK=1\n")
     compose = compose_of(folder, "compose.yaml")
     tags.append("slipway-test-platform")
     system = System(folder, compose)
@@ -116,3 +120,73 @@ def test_no_job_is_lost_and_none_is_done_twice_whatever_is_killed(system: System
     assert len({job["id"] for job in jobs}) == len(ids)
     assert all(job["result"] == {**job["result"], "records": RECORDS, "failed": 0} for job in jobs)
     assert {system.lines(job["result"]["target"]) for job in jobs} == {RECORDS}
+
+
+@contextmanager
+def asked_all_the_time(system: System) -> Iterator[list[int]]:
+    """The statuses of predictions that four clients ask for until the block ends; 0 where there was no answer."""
+    ended, statuses = threading.Event(), list[int]()
+
+    def ask() -> None:
+        with system.client as client:
+            while not ended.is_set():
+                try:
+                    answer = client.post("/predict", json={"inputs": ["user-1", "user-2"]})
+                    statuses.append(answer.status_code)
+                except httpx.HTTPError:
+                    statuses.append(0)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for each in threads:
+        each.start()
+    try:
+        yield statuses
+    finally:
+        ended.set()
+        for each in threads:
+            each.join()
+
+
+def served(system: System, version: str) -> str:
+    """The version that is served as soon as it is another one."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = system.client.get("/health").raise_for_status().json()["revision"]
+        if found != version:
+            return found
+        assert time.monotonic() < deadline, system.compose("logs", "--tail=20", "schedule", "api").stdout
+        time.sleep(0.5)
+
+
+def test_versions_of_a_schedule_are_served_with_no_request_lost(system: System) -> None:
+    system.up()
+    first = system.client.get("/health").json()["revision"]
+    with asked_all_the_time(system) as statuses:
+        second = served(system, first)
+        third = served(system, second)
+    assert first < second < third
+    assert len(statuses) > 100
+    assert set(statuses) == {200}
+    said = system.compose("logs", "schedule").stdout
+    assert "the training ended with exit code 0" in said
+    assert "the next training begins at" in said
+
+
+def test_a_training_by_hand_is_served_too_and_an_older_version_by_setting(system: System) -> None:
+    system.compose("stop", "schedule")
+    before = system.client.get("/health").json()["revision"]
+    done = system.compose("run", "--rm", "--no-deps", "-T", "api", "train")
+    assert done.returncode == 0, done.stderr
+    trained = done.stdout.strip()
+    assert served(system, before) == trained
+    with (system.folder / ".env").open("a") as settings:
+        settings.write(f"MY_PROJECT_MODEL_VERSION={before}\n")
+    system.up("api")
+    assert system.client.get("/health").json()["revision"] == before
+
+
+def test_the_scheduler_ends_at_once(system: System) -> None:
+    system.up("schedule")
+    [scheduler] = system.containers("schedule")
+    system.compose("stop", "--timeout=8", "schedule")
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", scheduler).stdout.strip() == "0"

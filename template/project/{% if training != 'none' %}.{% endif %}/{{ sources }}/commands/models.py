@@ -1,0 +1,57 @@
+"""Shows and keeps the versions of the model."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..registry import Version
+
+
+def models(
+    version: Annotated[str | None, typer.Argument(help="The version to show whole: latest or a name.")] = None,
+    upload: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Publish the files of this folder.")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch the version, and print its folder.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the version.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="List as JSON.")] = False,
+) -> None:
+    """List the versions of the model, or do something with one of them."""
+    from ..registry import Registry
+    from ..settings import get_settings
+
+    settings = get_settings()
+    registry = Registry(settings.model)
+    if upload:
+        typer.echo(registry.publish(upload).name)
+    elif version is None and (download or delete):
+        raise typer.BadParameter("name a version", param_hint="VERSION")
+    elif version is None:
+        found = [registry.find(name) for name in registry.names()]
+        if as_json:
+            typer.echo(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
+        else:
+            _show(found, settings.model_version)
+    elif delete:
+        registry.delete(registry.find(version).name)
+    elif download:
+        typer.echo(registry.fetch(registry.find(version), settings.model_cache))
+    else:
+        typer.echo(registry.find(version).model_dump_json(indent=2))
+
+
+def _show(versions: "list[Version]", wanted: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..registry import LATEST
+
+    table = Table("version", "bytes", "metrics", "")
+    for position, each in enumerate(versions):
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in each.metrics.items())
+        chosen = "chosen" if each.name == wanted or (wanted == LATEST and position == 0) else ""
+        table.add_row(each.name, f"{each.size:,}", metrics, chosen)
+    Console().print(table if versions else "no version yet: make one with the command train")

@@ -1,0 +1,59 @@
+"""Trains on a schedule, one training at a time, each in a process of its own."""
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import IO
+
+from cronsim import CronSim
+
+logger = logging.getLogger(__name__)
+
+STEP = 30.0
+"""Seconds between two looks at the clock, which may be set, or stand still while a machine sleeps."""
+
+
+def moments(schedule: str) -> Iterator[datetime]:
+    """When to train, in local time (TZ): of what was missed in the meantime, nothing."""
+    while True:
+        yield next(CronSim(schedule, datetime.now().astimezone()))
+
+
+def run(times: Iterable[datetime], command: list[str]) -> None:
+    """Runs a command at each of the times until SIGTERM or Ctrl-C, which it gets too if it is running then."""
+    ended = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: ended.set())
+    for moment in times:
+        logger.info("the next training begins at %s", moment.isoformat(timespec="minutes"))
+        while (rest := (moment - datetime.now().astimezone()).total_seconds()) > 0:
+            if ended.wait(min(rest, STEP)):
+                return
+        _run(command, ended)
+        if ended.is_set():
+            return
+
+
+def _run(command: list[str], ended: threading.Event) -> None:
+    logger.info("a training begins")
+    with subprocess.Popen(  # noqa: S603 - the project's own command
+        [sys.executable, "-m", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as training:
+        thread = threading.Thread(target=_log, args=[training.stdout])
+        thread.start()
+        while training.poll() is None:
+            if ended.wait(1):
+                training.terminate()
+                training.wait()
+        thread.join()
+    level = logging.INFO if training.returncode == 0 else logging.ERROR
+    logger.log(level, "the training ended with exit code %d", training.returncode)
+
+
+def _log(lines: IO[str]) -> None:
+    for line in lines:
+        logger.info("%s", line.rstrip())
