@@ -81,26 +81,26 @@ def test_production_with_a_lock_that_is_out_of_date(name: str, lock: str, refuse
 def test_a_gated_model_without_a_token_that_opens_it(token: str, refused: Callable[..., list[str]]) -> None:
     secret = ["--secret=id=HF_TOKEN"] if token else []
     said = refused("uv", *secret, edit=rename_model("an-org/never-opened"), HF_TOKEN=token)
-    assert said[-1].startswith("weights: an-org/never-opened is gated")
-    assert "--secret id=HF_TOKEN" in said[-1]
+    assert only(said, "weights: ").startswith("weights: an-org/never-opened is gated")
+    assert "--secret id=HF_TOKEN" in only(said, "weights: ")
     assert not token or token not in "\n".join(said)
 
 
 def test_a_model_that_does_not_exist(refused: Callable[..., list[str]]) -> None:
     said = refused("uv", edit=rename_model("an-org/none"))
-    assert said[-1].startswith("weights: an-org/none is not on the hub")
+    assert only(said, "weights: ").startswith("weights: an-org/none is not on the hub")
 
 
 def test_a_revision_that_does_not_exist(refused: Callable[..., list[str]]) -> None:
     said = refused("uv", edit=rename_model("sentence-transformers/all-MiniLM-L6-v2", "v999"))
-    assert said[-1].startswith("weights: sentence-transformers/all-MiniLM-L6-v2 has no revision v999")
+    assert only(said, "weights: ").startswith("weights: sentence-transformers/all-MiniLM-L6-v2 has no revision v999")
 
 
 def test_a_hub_that_breaks_off(hub: Hub, refused: Callable[..., list[str]], minilm: Path) -> None:
     commit = hub.add("an-org/broken", minilm)
     hub.cut(f"/an-org/broken/resolve/{commit}/model.safetensors", 1000, times=100, reset=True)
     said = refused("uv", edit=rename_model("an-org/broken"))
-    assert said[-1].startswith("weights: an-org/broken could not be fetched: ")
+    assert only(said, "weights: ").startswith("weights: an-org/broken could not be fetched: ")
 
 
 def test_a_disk_that_is_full_while_baking(project: Callable[[str], Path], hub: Hub, tags: list[str]) -> None:

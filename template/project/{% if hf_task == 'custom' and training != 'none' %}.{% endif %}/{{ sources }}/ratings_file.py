@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,9 @@ def read_ratings(path: Path) -> list[Rating]:
 
 def _rating(path: Path, number: int, row: dict[str, Any]) -> Rating:
     user, item, given = (row.get(column) for column in COLUMNS)
-    try:
+    value = math.nan
+    with suppress(TypeError, ValueError):
         value = float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        value = math.nan
     if user in (None, "") or item in (None, "") or not math.isfinite(value):
         raise InvalidInput(f"{path}:{number}: user {user!r}, item {item!r}, rating {given!r} is no rating")
     return Rating(str(user), str(item), value)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Annotated
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from .configuration import Configuration
 from .predictor import InvalidInput, ModelUnavailable
 from .ratings import Rating, make_ratings
 from .ratings_file import read_ratings
@@ -26,10 +27,8 @@ PREFIX = ".trained-"
 """Begins the names of folders that hold a model until it is published."""
 
 
-class Training(BaseModel):
+class Training(Configuration):
     """How to train: training.yaml says what each means."""
-
-    model_config = ConfigDict(extra="forbid")
 
     data: Path | None = None
     components: Annotated[int, Field(ge=1, le=500)] = 4
@@ -54,7 +53,7 @@ def load_ratings(training: Training) -> tuple[list[Rating], list[Rating]]:
         part = zlib.crc32(f"{each.user}\0{each.item}".encode()) / 2**32
         (held_out if part < training.holdout else learned).append(each)
     if not learned or not held_out:
-        raise InvalidInput(f"{len(ratings)} ratings are too few to keep {training.holdout:.0%} apart")
+        raise InvalidInput(f"{len(ratings)} ratings are too few to keep a part of {training.holdout:g} apart")
     return learned, held_out
 
 
@@ -81,7 +80,7 @@ def _train(training: Training, settings: Settings, say: Callable[[str], None], f
     registry = Registry(settings.model)
     before = _error_before(registry, settings, held_out, say)
     if not error <= before * (1 + training.margin):
-        reason = f"its error of {error:.4f} is more than {training.margin:.0%} above the {before:.4f} of the one before"
+        reason = f"its error of {error:.4f} is over {1 + training.margin:g} times the {before:.4f} of the one before"
         if not force:
             raise Worse(f"not published: {reason}; --force publishes it all the same")
         say(f"published all the same: {reason}")

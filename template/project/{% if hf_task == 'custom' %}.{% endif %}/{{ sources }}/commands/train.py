@@ -14,13 +14,12 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Publish a model that is worse than the one before.")] = False,
 ) -> None:
     """Train the model, and publish it as the newest version if it is no worse than the one before."""
-    from .. import configuration
     from ..settings import get_settings
     from ..training import Training, Worse, load_ratings
     from ..training import train as train_model
 
     settings = get_settings()
-    training = configuration.read(config, Training)
+    training = Training.read(config)
     if dry_run:
         learned, held_out = load_ratings(training)
         typer.echo(f"would train on {len(learned):,} ratings, judge by {len(held_out):,}, publish in {settings.model}")

@@ -2,12 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from ..registry import Version
 
 
 def models(
@@ -29,12 +26,11 @@ def models(
         typer.echo(registry.publish(upload).name)
     elif version is None and (download or delete):
         raise typer.BadParameter("name a version", param_hint="VERSION")
+    elif version is None and as_json:
+        found = [registry.find(name).model_dump(mode="json") for name in registry.names()]
+        typer.echo(json.dumps(found, indent=2))
     elif version is None:
-        found = [registry.find(name) for name in registry.names()]
-        if as_json:
-            typer.echo(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
-        else:
-            _show(found, settings.model_version)
+        _show(registry.address, settings.model_version)
     elif delete:
         registry.delete(registry.find(version).name)
     elif download:
@@ -43,15 +39,16 @@ def models(
         typer.echo(registry.find(version).model_dump_json(indent=2))
 
 
-def _show(versions: "list[Version]", wanted: str) -> None:
+def _show(address: str, wanted: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ..registry import LATEST
+    from ..registry import LATEST, Registry
 
+    registry = Registry(address)
     table = Table("version", "bytes", "metrics", "")
-    for position, each in enumerate(versions):
+    for each in map(registry.find, registry.names()):
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in each.metrics.items())
-        chosen = "chosen" if each.name == wanted or (wanted == LATEST and position == 0) else ""
-        table.add_row(each.name, f"{each.size:,}", metrics, chosen)
-    Console().print(table if versions else "no version yet: make one with the command train")
+        is_chosen = each.name == wanted or (wanted == LATEST and not table.rows)
+        table.add_row(each.name, f"{each.size:,}", metrics, "chosen" if is_chosen else "")
+    Console().print(table if table.rows else "no version yet: make one with the command train")
