@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import IO
 
 from cronsim import CronSim
@@ -15,6 +16,9 @@ logger = logging.getLogger(__name__)
 
 STEP = 30.0
 """Seconds between two looks at the clock, which may be set, or stand still while a machine sleeps."""
+
+ALIVE = Path("/tmp/schedule-alive")  # noqa: S108 - compose.yaml looks there
+"""File that is touched whenever it has looked."""
 
 
 def moments(schedule: str) -> Iterator[datetime]:
@@ -31,6 +35,7 @@ def run(times: Iterable[datetime], command: list[str]) -> None:
     for moment in times:
         logger.info("the next training begins at %s", moment.isoformat(timespec="minutes"))
         while (rest := (moment - datetime.now().astimezone()).total_seconds()) > 0:
+            ALIVE.touch()
             if ended.wait(min(rest, STEP)):
                 return
         _run(command, ended)
@@ -46,6 +51,7 @@ def _run(command: list[str], ended: threading.Event) -> None:
         thread = threading.Thread(target=_log, args=[training.stdout])
         thread.start()
         while training.poll() is None:
+            ALIVE.touch()
             if ended.wait(1):
                 training.terminate()
                 training.wait()
