@@ -4,6 +4,7 @@ import logging
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -17,14 +18,14 @@ logger = logging.getLogger(__name__)
 STEP = 30.0
 """Seconds between two looks at the clock, which may be set, or stand still while a machine sleeps."""
 
-ALIVE = Path("/tmp/schedule-alive")  # noqa: S108 - compose.yaml looks there
-"""File that is touched whenever it has looked."""
+ALIVE = Path(tempfile.gettempdir(), "schedule-alive")
+"""File that is touched whenever it has looked; compose.yaml looks there."""
 
 
 def moments(schedule: str) -> Iterator[datetime]:
-    """When to train, in local time (TZ): of what was missed in the meantime, nothing."""
+    """When to train, as the clock on the wall shows it (TZ): of what was missed in the meantime, nothing."""
     while True:
-        yield next(CronSim(schedule, datetime.now().astimezone()))
+        yield next(CronSim(schedule, datetime.now()))
 
 
 def run(times: Iterable[datetime], command: list[str]) -> None:
@@ -34,7 +35,7 @@ def run(times: Iterable[datetime], command: list[str]) -> None:
         signal.signal(each, lambda *_: ended.set())
     for moment in times:
         logger.info("the next training begins at %s", moment.isoformat(timespec="minutes"))
-        while (rest := (moment - datetime.now().astimezone()).total_seconds()) > 0:
+        while (rest := (moment - datetime.now()).total_seconds()) > 0:
             ALIVE.touch()
             if ended.wait(min(rest, STEP)):
                 return
