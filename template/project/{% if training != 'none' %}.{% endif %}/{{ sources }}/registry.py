@@ -16,7 +16,7 @@ from typing import Annotated
 import fsspec
 from filelock import FileLock
 from fsspec.implementations.local import LocalFileSystem
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, computed_field
 
 from .predictor import InvalidInput, ModelUnavailable
 from .settings import Settings
@@ -61,6 +61,7 @@ class Version(BaseModel):
     metrics: dict[str, float] = {}
     files: Annotated[dict[Annotated[str, AfterValidator(_is_below)], StoredFile], Field(min_length=1)]
 
+    @computed_field
     @property
     def size(self) -> int:
         """Bytes of all its files."""
@@ -85,12 +86,9 @@ class Registry:
 
     def find(self, wanted: str = LATEST) -> Version:
         """The version of this name, or the newest."""
+        name = self._resolve(wanted)
         with self._reached():
-            names = [wanted] if NAME.fullmatch(wanted) else self._folders() if wanted == LATEST else []
-            name = next((each for each in names if self._is_whole(each)), None)
-            manifest = self._files.cat_file(f"{self._root}/{name}/{MANIFEST}") if name else b""
-        if name is None:
-            raise ModelUnavailable(f"{self.address} holds no version {wanted}: {self._instead()}")
+            manifest = self._files.cat_file(f"{self._root}/{name}/{MANIFEST}")
         try:
             version = Version.model_validate_json(manifest)
         except ValidationError as error:
@@ -152,12 +150,20 @@ class Registry:
                     shutil.rmtree(cache / old, ignore_errors=True)
         return folder
 
-    def delete(self, name: str) -> None:
-        """Deletes a version, its manifest first."""
-        version = self.find(name)
+    def delete(self, wanted: str) -> None:
+        """Deletes a version, its manifest first, also one that is broken."""
+        name = self._resolve(wanted)
         with self._reached():
-            self._files.rm_file(f"{self._root}/{version.name}/{MANIFEST}")
-            self._files.rm(f"{self._root}/{version.name}", recursive=True)
+            self._files.rm_file(f"{self._root}/{name}/{MANIFEST}")
+            self._files.rm(f"{self._root}/{name}", recursive=True)
+
+    def _resolve(self, wanted: str) -> str:
+        with self._reached():
+            names = [wanted] if NAME.fullmatch(wanted) else self._folders() if wanted == LATEST else []
+            name = next((each for each in names if self._is_whole(each)), None)
+        if name is None:
+            raise ModelUnavailable(f"{self.address} holds no version {wanted}: {self._instead()}")
+        return name
 
     def _folders(self) -> list[str]:
         try:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,29 +26,29 @@ def models(
         typer.echo(registry.publish(upload).name)
     elif version is None and (download or delete):
         raise typer.BadParameter("name a version", param_hint="VERSION")
-    elif version is None and as_json:
-        found = [registry.find(name).model_dump(mode="json") for name in registry.names()]
-        typer.echo(json.dumps(found, indent=2))
     elif version is None:
-        _show(registry.address, settings.model_version)
+        found = [registry.find(name).model_dump(mode="json") for name in registry.names()]
+        if as_json:
+            typer.echo(json.dumps(found, indent=2))
+        else:
+            _show(found, settings.model_version)
     elif delete:
-        registry.delete(registry.find(version).name)
+        registry.delete(version)
     elif download:
         typer.echo(registry.fetch(registry.find(version), settings.model_cache))
     else:
         typer.echo(registry.find(version).model_dump_json(indent=2))
 
 
-def _show(address: str, wanted: str) -> None:
+def _show(versions: list[dict[str, Any]], wanted: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ..registry import LATEST, Registry
+    from ..registry import LATEST
 
-    registry = Registry(address)
     table = Table("version", "bytes", "metrics", "")
-    for each in map(registry.find, registry.names()):
-        metrics = ", ".join(f"{name} {value:.4g}" for name, value in each.metrics.items())
-        is_chosen = each.name == wanted or (wanted == LATEST and not table.rows)
-        table.add_row(each.name, f"{each.size:,}", metrics, "chosen" if is_chosen else "")
+    for each in versions:
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in each["metrics"].items())
+        is_chosen = each["name"] == wanted or (wanted == LATEST and not table.rows)
+        table.add_row(each["name"], f"{each['size']:,}", metrics, "chosen" if is_chosen else "")
     Console().print(table if table.rows else "no version yet: make one with the command train")
