@@ -32,7 +32,7 @@ def values() -> "OrderedDict[str, list[Any]]":
         **fixed,
         runtime=sorted({runtime for task in TASKS.values() for runtime in task["runtimes"]}),
         interfaces=[["cli"], ["api"], ["cli", "api"], ["api", "worker"], ["cli", "api", "worker"]],
-        services=[[], ["postgres"]],
+        services=[[], ["postgres"], ["bucket"], ["monitoring"], ["postgres", "bucket", "monitoring"]],
         training_schedule=["0 2 * * 0", "*/30 6-18 * * MON-FRI"],
         hf_model=["default", "", "an-org/a_model.v2"],
         image_registry=["", "registry.example.org:5000/mirror"],
@@ -53,7 +53,12 @@ def possible(row: dict[str, Any]) -> bool:
 
 def _agree(row: dict[str, Any]) -> bool:
     task, version = row["hf_task"], row["torch_version"]
-    if row.get("services") and "worker" not in row.get("interfaces", ["worker"]):
+    services, interfaces = row.get("services", []), row.get("interfaces", ["api", "worker"])
+    if "postgres" in services and "worker" not in interfaces:
+        return False
+    if "bucket" in services and "worker" not in interfaces and row.get("training", "manual") == "none":
+        return False
+    if "monitoring" in services and "api" not in interfaces:
         return False
     if task == "custom" and row.get("hf_model", "default") != "default":
         return False
@@ -168,8 +173,6 @@ def as_data(row: dict[str, Any]) -> dict[str, Any]:
         del data["weights"]
     if data["torch_version"] == "none":
         del data["accelerator"]
-    if "worker" not in data["interfaces"]:
-        del data["services"]
     if data["hf_task"] != "custom":
         del data["training"]
     if data.get("training") != "scheduled":

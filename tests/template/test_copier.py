@@ -30,7 +30,9 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"interfaces": "[foo]"}, ["interfaces", "foo", "cli", "api"]),
     ({"interfaces": "[]"}, ["interfaces", "at least one"]),
     ({"interfaces": "[cli, worker]"}, ["interfaces", "worker", "choose api too"]),
-    ({"services": "[postgres]"}, ["services", "no meaning", "interfaces has no worker"]),
+    ({"services": "[postgres]"}, ["services", "postgres", "interfaces has no worker"]),
+    ({"services": "[bucket]"}, ["services", "bucket", "interfaces has no worker"]),
+    ({"preset": "cli", "services": "[monitoring]"}, ["services", "monitoring", "interfaces has none"]),
     ({"preset": "platform", "services": "[foo]"}, ["services", "foo", "postgres"]),
     ({"training": "manual"}, ["training", "no meaning", "custom"]),
     ({"hf_task": "custom", "training": "none"}, ["training", "manual or scheduled"]),
@@ -96,7 +98,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
 ]
 
 EXISTING = set(groups()[ROOT / "extensions/questions/existing.yml"])
-FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, "services", "training", "training_schedule")]
+FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, "training", "training_schedule")]
 FOR_BOTH = {
     *("preset", "project_name", "project_slug", "torch_version", "python_version", "accelerator", "torch_index"),
     *("image_registry", "devcontainer", "ci"),
@@ -216,8 +218,7 @@ def test_a_preset_asks_few_questions_and_custom_asks_all(
     assert stored["preset"] == preset
     if preset == "api":
         assert stored == yaml.safe_load((fresh[0] / ".copier-answers.yml").read_text())
-    services = ["services"] if preset == "platform" else []
-    expected = FOR_EXISTING if preset == "existing" else [*FOR_PROJECTS, *services]
+    expected = FOR_EXISTING if preset == "existing" else FOR_PROJECTS
     assert set(stored) == {*expected, "_commit", "_src_path"}
     if preset == "custom":
         assert set(FOR_PROJECTS) - set(prompts) <= {"copyright_year"}
