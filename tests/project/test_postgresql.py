@@ -19,12 +19,12 @@ FILES = [f"tests/test_{name}.py" for name in ("jobs", "journal", "ledger")]
 @contextmanager
 def postgresql(image: str) -> Iterator[str]:
     """Address of an empty database, which is kept in memory."""
-    options = ["--publish=127.0.0.1::5432", "--env=POSTGRES_HOST_AUTH_METHOD=trust"]
+    options = ["--publish=127.0.0.1::5432", "--env=POSTGRES_PASSWORD=test", "--env=LANG=C.UTF-8"]
     name = docker("run", "--detach", "--tmpfs=/var/lib/postgresql/data", *options, image).stdout.strip()
     try:
         docker("exec", name, "sh", "-c", READY, timeout=60)
         [published] = docker("port", name, "5432/tcp").stdout.split()
-        yield f"postgresql+psycopg://postgres@{published}/postgres"
+        yield f"postgresql+psycopg://postgres:test@{published}/postgres"
     finally:
         attempt("rm", "--force", "--volumes", name)
 

@@ -1,4 +1,4 @@
-"""The journal of what the API has answered, written behind the answers: no request waits for the database, or fails by it.
+"""What the API has answered, written down behind the answers: no request waits for the database, or fails by it.
 
 One thread writes it, in bundles. What it has no room for while the database is away is dropped, and counted.
 """

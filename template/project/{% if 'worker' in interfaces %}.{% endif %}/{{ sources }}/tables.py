@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -87,5 +87,5 @@ class Served(Table):
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
     predictions: Mapped[list[Any]] = mapped_column(JSON)
     """One for each input."""
-    seconds: Mapped[float]
+    seconds: Mapped[float] = mapped_column(Double)
     """Time of the answer, without what lies between the engine and the client."""

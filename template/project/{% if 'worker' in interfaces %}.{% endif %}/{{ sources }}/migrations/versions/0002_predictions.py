@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("inputs", sa.JSON, nullable=False),
         sa.Column("parameters", sa.JSON, nullable=False),
         sa.Column("predictions", sa.JSON, nullable=False),
-        sa.Column("seconds", sa.Float, nullable=False),
+        sa.Column("seconds", sa.Double, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_predictions"),
     )
     op.create_index("ix_predictions_at", "predictions", ["at"])
