@@ -1,10 +1,10 @@
 """Latency of the API while a training beside it publishes versions that it takes, beside that of the time before.
 
 The project of a scikit-learn recommender with scheduled training runs in containers as in production. A hundred
-requests a second come in, evenly and from several connections: for a while without a training, then while one runs in
-the scheduler's container, on ratings for which it takes seconds, and until its version has answered for a second. So
-for several rounds. The figure is for the median of the rounds' ratios; a request that is not answered with 200 raises
-an error. Needs a Docker engine, and a network or a package cache.
+requests a second come in, evenly and from several connections: for a while without a training, then while the scheduler
+runs one, on ratings for which it takes seconds, and until its version has answered for a second. So for several rounds.
+The figure is for the median of the rounds' ratios; a request that is not answered with 200 raises an error. Needs a
+Docker engine, and a network or a package cache.
 """
 
 import http.client
@@ -36,6 +36,13 @@ ANSWERS = {
 USERS, ITEMS, RATINGS = 3_000, 1_000, 400_000
 CONNECTIONS, RATE = 8, 100
 """Connections, and requests a second over all of them."""
+
+SCHEDULED = """
+from datetime import datetime
+from my_project.scheduler import run
+run([datetime.now()], ["my_project", "train", "--config", "/models/training.yaml", "--force"])
+"""
+"""A training now, as the scheduler does it at its time."""
 
 AT_MOST = 1.5
 """p99 while a version is trained and taken, to p99 before."""
@@ -104,30 +111,38 @@ def ratings() -> str:
 def measure(folder: Path, rounds: int, quiet: float) -> list[Row]:
     """What the rounds give."""
     compose = ["compose", "--file", "compose.yaml"]
-    train = [*compose, "exec", "-T", "schedule", SLUG, "train", "--config", "/models/training.yaml", "--force"]
+    train = [*compose, "exec", "-T", "schedule", "python", "-c", SCHEDULED]
     docker(*compose, "run", "--rm", "-T", "api", "train", cwd=folder)
     docker(*compose, "up", "--detach", "--wait", cwd=folder)
     for name, text in (("ratings.csv", ratings()), ("training.yaml", "data: /models/ratings.csv\ncomponents: 20\n")):
         (folder / name).write_text(text)
         docker(*compose, "cp", folder / name, f"schedule:/models/{name}", cwd=folder)
     port = int(docker(*compose, "port", "api", "8000", cwd=folder).rpartition(":")[2])
-    docker(*train, cwd=folder)  # the first of this size, whose bytecode and caches are cold
-    ratios, before, during, taken = [], [], [], []
+    ratios, before, during, parts, taken = [], [], [], [], []
+
+    def renew() -> tuple[float, float, float]:
+        """When a training began, when it ended, and when its version had answered for a second."""
+        version, began = revision(port), time.monotonic()
+        docker(*train, cwd=folder)
+        trained = time.monotonic()
+        while revision(port) == version:
+            time.sleep(0.1)
+        time.sleep(1)
+        return began, trained, time.monotonic()
+
+    renew()  # the first of this size, whose bytecode and caches are cold
     with Load(port) as load:
         for number in range(rounds):
-            began = time.monotonic()
+            quiet_from = time.monotonic()
             time.sleep(quiet)
-            training = time.monotonic()
-            version = docker(*train, cwd=folder)
-            while revision(port) != version:
-                time.sleep(0.1)
-            time.sleep(1)
-            ended = time.monotonic()
-            before.append(load.p99(began + 1, training))
-            during.append(load.p99(training, ended))
-            taken.append(ended - training - 1)
+            began, trained, ended = renew()
+            before.append(load.p99(quiet_from + 1, began))
+            during.append(load.p99(began, ended))
+            parts.append((load.p99(began, trained), load.p99(trained, ended)))
+            taken.append(ended - began - 1)
             ratios.append(during[-1] / before[-1])
-            say(f"round {number + 1}: p99 {before[-1]:.1f} ms, then {during[-1]:.1f} ms for {taken[-1]:.1f} s")
+            each = " and ".join(f"{part:.1f}" for part in parts[-1])
+            say(f"round {number + 1}: p99 {before[-1]:.1f} ms, then {during[-1]:.1f} ms ({each}) for {taken[-1]:.1f} s")
     if load.failures:
         raise RuntimeError(f"{len(load.failures)} of {len(load.seconds)} requests failed: {load.failures[0]}")
     return [
@@ -135,6 +150,8 @@ def measure(folder: Path, rounds: int, quiet: float) -> list[Row]:
         Row("training and taking its version, median", statistics.median(taken), "s"),
         Row("p99 before, median", statistics.median(before), "ms"),
         Row("p99 during, median", statistics.median(during), "ms"),
+        Row("p99 of the training alone, median", statistics.median(part for part, _ in parts), "ms"),
+        Row("p99 of taking its version alone, median", statistics.median(part for _, part in parts), "ms"),
         Row("ratio, lowest", min(ratios), "x"),
         Row("ratio, highest", max(ratios), "x"),
         Row("ratio, median", statistics.median(ratios), "x", AT_MOST),

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.existing_code.repositories import SHAPES, add_containers, given, repository
-from tests.releases import NEWEST, ROOT, assert_clean, commit, copier, git
+from tests.releases import assert_clean, commit, copier, git
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -73,11 +73,3 @@ def test_an_update_brings_ours_and_keeps_theirs(template: Path, tmp_path: Path) 
     assert {path: path.read_bytes() for path in theirs} == theirs
     changed = re.findall(r"^.. (.*)$", git(folder, "status", "--porcelain"), re.MULTILINE)
     assert sorted(changed) == [".copier-answers.yml", "docker/README.md", "docker/warm.py"]
-
-
-@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.yml")), ids=lambda path: path.stem)
-def test_the_examples_are_answers(example: Path, template: Path, tmp_path: Path) -> None:
-    done = copier("copy", "--defaults", f"--data-file={example}", "--vcs-ref", NEWEST, template, tmp_path / "theirs")
-    assert done.returncode == 0, done.stderr
-    stored = yaml.safe_load((tmp_path / "theirs/.copier-answers.yml").read_text())
-    assert stored.items() >= yaml.safe_load(example.read_text()).items()

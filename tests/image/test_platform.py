@@ -1,19 +1,18 @@
-"""A whole system on the real engine: API, workers, scheduler, Redis and PostgreSQL, killed and renewed on the way."""
+"""A whole system on the real engine: API, workers, scheduler, Redis and PostgreSQL, killed, scaled and renewed."""
 
+import itertools
 import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.engine import PATIENCE, docker
-from tests.image.test_compose import Compose, compose_of
 from tests.program import run
+from tests.system import System
 
 pytestmark = pytest.mark.image
 
@@ -23,166 +22,154 @@ RECORDS = 10_000
 EVERY_MINUTE = "* * * * *"
 
 
-class System:
-    """A platform that runs as in production."""
-
-    def __init__(self, folder: Path, compose: Compose) -> None:
-        self.folder, self.compose = folder, compose
-
-    def up(self, *arguments: str) -> None:
-        """Starts what is not running."""
-        done = self.compose("up", "--detach", "--wait", "--no-build", *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr + self.compose("logs", "--tail=50").stdout
-
-    @property
-    def client(self) -> httpx.Client:
-        """A client of one of the APIs."""
-        published = self.compose("port", "api", "8000").stdout.strip()
-        return httpx.Client(base_url=f"http://{published}", timeout=30)
-
-    def put(self, name: str, content: str) -> None:
-        """Writes a file into the storage."""
-        script = f"mkdir -p /data/files && cat > /data/files/{name}"
-        command = ["docker", "compose", "--file=compose.yaml", "exec", "-T", "api", "sh", "-c", script]
-        done = run(command, cwd=self.folder, input=content)
-        assert done.returncode == 0, done.stderr
-
-    def lines(self, name: str) -> int:
-        """Lines of a file of the storage."""
-        done = self.compose("exec", "-T", "api", "wc", "-l", f"/data/files/{name}")
-        assert done.returncode == 0, done.stderr
-        return int(done.stdout.split()[0])
-
-    def containers(self, service: str) -> list[str]:
-        """Those of a service."""
-        return self.compose("ps", "--quiet", service).stdout.split()
-
-
 @pytest.fixture(scope="module")
 def system(project: Any, tags: list[str]) -> Iterator[System]:
-    """A platform with a model, in which no job was done yet."""
+    """A platform with a model and a file to predict from, in which no job was done yet."""
     folder = project("platform")
     assert run(["make", "secrets"], cwd=folder).returncode == 0
     (folder / ".env").write_text(f"PORT=0\nMY_PROJECT_SCHEDULE={EVERY_MINUTE}\nMY_PROJECT_MODEL_LOOK=1\n")
-    compose = compose_of(folder, "compose.yaml")
     tags.append("slipway-test-platform")
-    system = System(folder, compose)
+    system = System(folder)
     try:
-        done = compose("build")
-        assert done.returncode == 0, done.stdout + done.stderr
-        done = compose("run", "--rm", "--no-deps", "-T", "api", "train")
-        assert done.returncode == 0, done.stdout + done.stderr
-        system.up()
+        system.start()
+        system.put("inputs.jsonl", "".join(json.dumps({"text": f"user-{n % 200}"}) + "\n" for n in range(RECORDS)))
         yield system
     finally:
-        compose("down", "--volumes", "--timeout=1")
+        system.down()
 
 
-def ends(system: System, ids: list[str]) -> list[dict[str, Any]]:
-    """The jobs when all have ended."""
-    deadline = time.monotonic() + 4 * PATIENCE
-    while True:
-        try:
-            jobs = [system.client.get(f"/jobs/{id}").raise_for_status().json() for id in ids]
-        except httpx.HTTPError:  # what it stands on may be away
-            jobs = []
-        if jobs and all(job["state"] in ("succeeded", "failed", "cancelled") for job in jobs):
-            return jobs
-        assert time.monotonic() < deadline, jobs
-        time.sleep(0.5)
+def order(name: str) -> dict[str, Any]:
+    """A job that writes a file of this name."""
+    return {"arguments": {"source": "inputs.jsonl", "target": f"out/{name}.jsonl"}}
 
 
-def submit(system: System, key: str) -> str:
-    """A job that is accepted, however often it has to be asked for."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            order = {"arguments": {"source": "inputs.jsonl", "target": f"out/{key}.jsonl"}}
-            answer = system.client.post("/jobs", json=order, headers={"Idempotency-Key": key})
-            if answer.status_code == 202:
-                return answer.json()["id"]
-        except httpx.HTTPError:
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+def assert_done_once(system: System, ids: list[str]) -> None:
+    """Waits for the jobs, and looks whether each was done as if nothing had happened."""
+    jobs = system.ends(ids)
+    assert [job["state"] for job in jobs] == ["succeeded"] * len(ids), jobs
+    assert len(set(ids)) == len(ids)
+    assert all(job["result"] == {**job["result"], "records": RECORDS, "failed": 0} for job in jobs)
+    assert system.lines([job["result"]["target"] for job in jobs]) == {RECORDS}
 
 
 def test_no_job_is_lost_and_none_is_done_twice_whatever_is_killed(system: System) -> None:
-    system.put("inputs.jsonl", "".join(json.dumps({"text": f"user-{n % 200}"}) + "\n" for n in range(RECORDS)))
     system.up("--scale=worker=2")
     ids = []
     for number, killed in enumerate(["worker", "redis", "worker", "postgres", "api"]):
-        ids += [submit(system, f"{number}-{each}") for each in range(4)]
+        ids += [system.submit(f"{number}-{each}", order(f"{number}-{each}")) for each in range(4)]
         docker("kill", "--signal=KILL", system.containers(killed)[0])
         system.up("--scale=worker=2")
-    jobs = ends(system, ids)
-    assert [job["state"] for job in jobs] == ["succeeded"] * len(ids), jobs
-    assert len({job["id"] for job in jobs}) == len(ids)
-    assert all(job["result"] == {**job["result"], "records": RECORDS, "failed": 0} for job in jobs)
-    assert {system.lines(job["result"]["target"]) for job in jobs} == {RECORDS}
+    assert_done_once(system, ids)
 
 
-@contextmanager
-def asked_all_the_time(system: System) -> Iterator[list[int]]:
-    """The statuses of predictions that four clients ask for until the block ends; 0 where there was no answer."""
-    ended, statuses = threading.Event(), list[int]()
+class Clients:
+    """Ask several APIs in turns for predictions and jobs, from several connections, until they are told to end."""
 
-    def ask() -> None:
-        with system.client as client:
-            while not ended.is_set():
-                try:
-                    answer = client.post("/predict", json={"inputs": ["user-1", "user-2"]})
-                    statuses.append(answer.status_code)
-                except httpx.HTTPError:
-                    statuses.append(0)
+    def __init__(self, system: System, addresses: list[str]) -> None:
+        self.addresses = addresses
+        """Whom they ask next."""
+        self.statuses = list[tuple[str, int]]()
+        self.unanswered = list[tuple[str, float]]()
+        """Whom they asked in vain, and when."""
+        self.ids = list[str]()
+        self._system = system
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._predict) for _ in range(3)]
+        self._threads.append(threading.Thread(target=self._submit))
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for each in threads:
-        each.start()
-    try:
-        yield statuses
-    finally:
-        ended.set()
-        for each in threads:
+    def __enter__(self) -> "Clients":
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for each in self._threads:
             each.join()
+
+    def _ask(self, clients: dict[str, httpx.Client], number: int, path: str, **request: Any) -> httpx.Response | None:
+        address = self.addresses[number % len(self.addresses)]
+        client = clients.setdefault(address, httpx.Client(base_url=address, timeout=30))
+        try:
+            answer = client.post(path, **request)
+        except httpx.TransportError:
+            self.unanswered.append((address, time.monotonic()))
+            return None
+        self.statuses.append((path, answer.status_code))
+        return answer
+
+    def _predict(self) -> None:
+        clients = dict[str, httpx.Client]()
+        for number in itertools.count():
+            self._ask(clients, number, "/predict", json={"inputs": ["user-1", "user-2"]})
+            if self._ended.wait(0.02):
+                return
+
+    def _submit(self) -> None:
+        """A job whose acceptance was not heard of is asked for again, with its key, elsewhere."""
+        clients, job = dict[str, httpx.Client](), 0
+        for number in itertools.count():
+            key = f"scaled-{job}"
+            answer = self._ask(clients, number, "/jobs", json=order(key), headers={"Idempotency-Key": key})
+            if answer is not None and answer.status_code == 202:
+                self.ids.append(answer.json()["id"])
+                job += 1
+            if self._ended.wait(0.5):
+                return
+
+
+def test_scaling_under_load_loses_no_job_and_breaks_no_request_but_towards_an_api_that_ends(system: System) -> None:
+    system.up("--scale=worker=1")
+    with Clients(system, system.addresses()) as clients:
+        first = list(clients.addresses)
+        system.up("--scale=worker=3", "--scale=api=2")
+        clients.addresses = system.addresses()
+        assert len(clients.addresses) == 2
+        time.sleep(3)  # both are asked
+        assert clients.unanswered == []
+        system.up("--scale=worker=1", "--scale=api=1")
+        clients.addresses = system.addresses()
+        assert clients.addresses == first
+    assert {address for address, _ in clients.unanswered}.isdisjoint(first)
+    assert {status for path, status in clients.statuses if path == "/predict"} == {200}
+    assert {status for path, status in clients.statuses if path == "/jobs"} == {202}
+    assert_done_once(system, clients.ids)
 
 
 def served(system: System, version: str) -> str:
     """The version that is served as soon as it is another one."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        found = system.client.get("/health").raise_for_status().json()["revision"]
+        found = str(system.client.get("/health").raise_for_status().json()["revision"])
         if found != version:
             return found
         assert time.monotonic() < deadline, system.compose("logs", "--tail=20", "schedule", "api").stdout
         time.sleep(0.5)
 
 
-def test_versions_of_a_schedule_are_served_with_no_request_lost(system: System) -> None:
-    system.up()
-    first = system.client.get("/health").json()["revision"]
-    with asked_all_the_time(system) as statuses:
+def test_versions_of_a_schedule_and_by_hand_are_served_with_no_request_lost_and_an_older_one_by_setting(
+    system: System,
+) -> None:
+    first = str(system.client.get("/health").json()["revision"])
+    with Clients(system, system.addresses()) as clients:
         second = served(system, first)
-        third = served(system, second)
-    assert first < second < third
-    assert len(statuses) > 100
-    assert set(statuses) == {200}
+        system.compose("stop", "schedule")
+        before = str(system.client.get("/health").json()["revision"])
+        done = system.compose("run", "--rm", "--no-deps", "-T", "api", "train")
+        assert done.returncode == 0, done.stderr
+        third = done.stdout.strip()
+        assert served(system, before) == third
+    assert first < second <= before < third
+    assert clients.unanswered == []
+    assert {status for _, status in clients.statuses} == {200, 202}
     said = system.compose("logs", "schedule").stdout
     assert "the training ended with exit code 0" in said
     assert "the next training begins at" in said
-
-
-def test_a_training_by_hand_is_served_too_and_an_older_version_by_setting(system: System) -> None:
-    system.compose("stop", "schedule")
-    before = system.client.get("/health").json()["revision"]
-    done = system.compose("run", "--rm", "--no-deps", "-T", "api", "train")
-    assert done.returncode == 0, done.stderr
-    trained = done.stdout.strip()
-    assert served(system, before) == trained
     with (system.folder / ".env").open("a") as settings:
-        settings.write(f"MY_PROJECT_MODEL_VERSION={before}\n")
+        settings.write(f"MY_PROJECT_MODEL_VERSION={second}\n")
     system.up("api")
-    assert system.client.get("/health").json()["revision"] == before
+    assert system.client.get("/health").json()["revision"] == second
+    assert_done_once(system, clients.ids)
 
 
 def test_the_scheduler_ends_at_once(system: System) -> None:

@@ -249,3 +249,25 @@ def test_the_choices_at_a_terminal_are_those_of_the_table(template: Path, tmp_pa
     offered = TABLE["releases"][TABLE["default"]["torch"]]["accelerators"]
     for name, accelerator in TABLE["accelerators"].items():
         assert (accelerator["label"] in screen) == (name in offered), accelerator["label"]
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.yml")), ids=lambda path: path.stem)
+def test_the_examples_are_answers_that_nobody_has_to_add_to(example: Path, template: Path, tmp_path: Path) -> None:
+    done = copier("copy", "--defaults", f"--data-file={example}", "--vcs-ref", NEWEST, template, tmp_path / "theirs")
+    assert done.returncode == 0, done.stderr
+    given = yaml.safe_load(example.read_text())
+    assert yaml.safe_load((tmp_path / "theirs/.copier-answers.yml").read_text()).items() >= given.items()
+    assert f"[{example.name}]({example.name})" in (ROOT / "examples/README.md").read_text()
+
+
+def test_the_systems_of_the_examples_have_all_that_they_consist_of(template: Path, tmp_path: Path) -> None:
+    expected = {
+        "molecular-dashboard": {"api", "worker", "migrate", "redis", "postgres", "schedule", "dev"},
+        "movie-recommender": {"api", "schedule", "dev"},
+    }
+    for name, services in expected.items():
+        options = ["--defaults", f"--data-file={ROOT / f'examples/{name}.yml'}", "--vcs-ref", NEWEST]
+        assert copier("copy", *options, template, tmp_path / name).returncode == 0
+        composed = run([need_program("docker"), "compose", "--profile=*", "config", "--services"], cwd=tmp_path / name)
+        assert composed.returncode == 0, composed.stderr
+        assert set(composed.stdout.split()) >= services

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from .settings import Settings
 
@@ -39,7 +39,7 @@ def connect(settings: Settings) -> Engine:
         raise DatabaseUnavailable("database: not an address, as postgresql+psycopg://user@host/name") from error
 
 
-def reason(error: SQLAlchemyError) -> str:
+def reason(error: Exception) -> str:
     """What went wrong, on one line."""
     return " ".join(str(getattr(error, "orig", None) or error).split())
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -70,3 +70,22 @@ class Job(Table):
     leased_until: Mapped[datetime | None] = mapped_column(Moment)
     """When a worker that has not said a word until then counts as dead."""
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Served(Table):
+    """A prediction that a request was answered with."""
+
+    __tablename__ = "predictions"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    request: Mapped[str] = mapped_column(String(128))
+    """The X-Request-ID of the answer."""
+    at: Mapped[datetime] = mapped_column(Moment, index=True)
+    model: Mapped[str] = mapped_column(Text)
+    revision: Mapped[str | None] = mapped_column(Text)
+    inputs: Mapped[list[Any]] = mapped_column(JSON)
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
+    predictions: Mapped[list[Any]] = mapped_column(JSON)
+    """One for each input."""
+    seconds: Mapped[float] = mapped_column(Double)
+    """Time of the answer, without what lies between the engine and the client."""

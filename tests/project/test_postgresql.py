@@ -1,0 +1,40 @@
+"""What a platform's tests find on a real PostgreSQL, which projects have in production."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.engine import attempt, docker, need_engine
+from tests.program import run
+from tests.project.conftest import Make
+
+pytestmark = pytest.mark.project
+
+READY = "until pg_isready --quiet --host 127.0.0.1; do sleep 0.1; done"
+FILES = [f"tests/test_{name}.py" for name in ("jobs", "journal", "ledger")]
+
+
+@contextmanager
+def postgresql(image: str) -> Iterator[str]:
+    """Address of an empty database, which is kept in memory."""
+    options = ["--publish=127.0.0.1::5432", "--env=POSTGRES_PASSWORD=test", "--env=LANG=C.UTF-8"]
+    name = docker("run", "--detach", "--tmpfs=/var/lib/postgresql/data", *options, image).stdout.strip()
+    try:
+        docker("exec", name, "sh", "-c", READY, timeout=60)
+        [published] = docker("port", name, "5432/tcp").stdout.split()
+        yield f"postgresql+psycopg://postgres:test@{published}/postgres"
+    finally:
+        attempt("rm", "--force", "--volumes", name)
+
+
+def test_jobs_and_migrations_hold_on_a_real_postgresql(make_project: Make) -> None:
+    need_engine()
+    project = make_project(preset="platform", package_manager="pip", hf_task="custom")
+    [image] = re.findall(r"image: (.*postgres:.*)", (project.path / "compose.yaml").read_text())
+    with postgresql(image) as address:
+        environment = project.environment | {"TEST_DATABASE": address}
+        done = run([project.path / ".venv/bin/pytest", *FILES], cwd=project.path, env=environment, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout and "skipped" not in done.stdout

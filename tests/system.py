@@ -1,0 +1,103 @@
+"""A platform on the real engine, run as in production: what its tests and its measurements share."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import httpx
+
+from tests.engine import PATIENCE, attempt
+
+ENDS = ("succeeded", "failed", "cancelled")
+
+
+class System:
+    """The containers of a project in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def compose(self, *arguments: str, **options: Any) -> CompletedProcess[str]:
+        """Runs docker compose without the files for development; never raises for its exit code."""
+        file = f"--file={self.folder / 'compose.yaml'}"
+        return attempt("compose", file, "--progress=quiet", *arguments, cwd=self.folder, **options)
+
+    def start(self) -> None:
+        """Makes passwords, image and model, and starts everything."""
+        for command in (["build"], ["run", "--rm", "--no-deps", "-T", "api", "train"]):
+            done = self.compose(*command)
+            assert done.returncode == 0, done.stdout + done.stderr
+        self.up()
+
+    def up(self, *arguments: str) -> None:
+        """Starts what is not running, and returns when all of it is well."""
+        done = self.compose("up", "--detach", "--wait", "--no-build", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr + self.compose("logs", "--tail=50").stdout
+
+    def down(self) -> None:
+        """Removes everything but the image."""
+        self.compose("down", "--volumes", "--timeout=1")
+
+    def containers(self, service: str) -> list[str]:
+        """Those of a service that run, the oldest first."""
+        return self.compose("ps", "--quiet", service).stdout.split()
+
+    def addresses(self) -> list[str]:
+        """Where the APIs are reached."""
+        published = [attempt("port", each, "8000/tcp").stdout.split() for each in self.containers("api")]
+        return [f"http://{each[0]}" for each in published if each]  # one may have ended meanwhile
+
+    @property
+    def client(self) -> httpx.Client:
+        """A client of one of the APIs."""
+        return httpx.Client(base_url=self.addresses()[0], timeout=30)
+
+    def put(self, name: str, content: str) -> None:
+        """Writes a file into the storage."""
+        script = f"mkdir -p /data/files && cat > /data/files/{name}"
+        done = self.compose("exec", "-T", "api", "sh", "-c", script, input=content)
+        assert done.returncode == 0, done.stderr
+
+    def lines(self, names: Sequence[str]) -> set[int]:
+        """How many lines the files of the storage have."""
+        done = self.compose("exec", "-T", "api", "sh", "-c", 'cd /data/files && wc -l "$@"', "sh", *names)
+        assert done.returncode == 0, done.stderr
+        return {int(line.split()[0]) for line in done.stdout.splitlines() if not line.endswith(" total")}
+
+    def query(self, sql: str) -> list[list[str]]:
+        """The rows that PostgreSQL answers with."""
+        done = self.compose("exec", "-T", "postgres", "psql", "--username=app", "--csv", "--tuples-only", "-c", sql)
+        assert done.returncode == 0, done.stderr
+        return [line.split(",") for line in done.stdout.splitlines()]
+
+    def submit(self, key: str, order: dict[str, Any], address: Callable[[], str] | None = None) -> str:
+        """The id of a job that is accepted, however often it has to be asked for."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                base = address() if address else self.addresses()[0]
+                answer = httpx.post(f"{base}/jobs", json=order, headers={"Idempotency-Key": key}, timeout=30)
+                if answer.status_code == 202:
+                    return str(answer.json()["id"])
+            except (httpx.HTTPError, IndexError):  # what it stands on may be away
+                pass
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    def ends(self, ids: Sequence[str], patience: float = 4 * PATIENCE) -> list[dict[str, Any]]:
+        """The jobs when all have ended."""
+        deadline = time.monotonic() + patience
+        jobs: dict[str, dict[str, Any]] = {}
+        while True:
+            try:
+                with self.client as client:
+                    for id in (each for each in ids if jobs.get(each, {}).get("state") not in ENDS):
+                        jobs[id] = client.get(f"/jobs/{id}").raise_for_status().json()
+            except (httpx.HTTPError, IndexError):
+                pass
+            if all(jobs.get(id, {}).get("state") in ENDS for id in ids):
+                return [jobs[id] for id in ids]
+            assert time.monotonic() < deadline, jobs
+            time.sleep(0.2)
