@@ -3,8 +3,9 @@
 import os
 import time
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .batcher import Report
@@ -22,17 +23,24 @@ TOKENS = Counter("predict_tokens", "Tokens that were computed, padding not inclu
 PADDING = Counter("predict_padding_tokens", "Tokens of padding that were computed.")
 CACHE = Counter("predict_cache", "Inputs that were looked up in the cache: hit or miss.", ["result"])
 LOADED = Gauge("predict_processes", "Processes whose model is loaded.", multiprocess_mode="livesum")
-MODEL = Gauge("model_info", "The model that answers.", ["model", "version"], multiprocess_mode="livemax")
+MODEL = Gauge(
+    "model_info",
+    "1 for the model that answers and its code, 0 for those that did before.",
+    ["model", "revision", "version"],
+    multiprocess_mode="livemax",
+)
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
 
 
-def exposition() -> bytes:
-    """All of it, in Prometheus' format; where there are several processes, what they have counted together."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest()
-    together = CollectorRegistry()
-    MultiProcessCollector(together)
-    return generate_latest(together)
+def exposition(*more: Collector) -> bytes:
+    """All of it, in Prometheus' format: what several processes have counted together, and what `more` tell."""
+    counted, told = REGISTRY, CollectorRegistry()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        counted = CollectorRegistry()
+        MultiProcessCollector(counted)
+    for each in more:
+        told.register(each)
+    return generate_latest(counted) + generate_latest(told)
 
 
 def looked_up(hits: int, misses: int) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Update, and_, or_, select, update
+from sqlalchemy import Engine, Update, and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -44,6 +44,8 @@ class Claim:
     attempt: int
     kind: str
     arguments: dict[str, Any]
+    due_at: datetime
+    """Since when it waited."""
 
 
 class Ledger:
@@ -112,7 +114,7 @@ class Ledger:
                 done=0,
                 total=None,
             )
-            .returning(Job.id, Job.attempt, Job.kind, Job.arguments)
+            .returning(Job.id, Job.attempt, Job.kind, Job.arguments, Job.due_at)
         )
         with self._engine.begin() as connection:
             row = connection.execute(claimed).one_or_none()
@@ -131,28 +133,29 @@ class Ledger:
         failures = Job.failures + 1
         return self._change(_held(claim), state=State.FAILED, failures=failures, error=error, finished_at=_now())
 
-    def retry(self, claim: Claim, error: str) -> bool:
-        """Whether the job was still the claim's: it is tried again later, unless it has failed too often."""
+    def retry(self, claim: Claim, error: str) -> State | None:
+        """What the job is now: queued for later, or failed where it did too often; None if it was not the claim's."""
         with Session(self._engine) as session:
             failures = (session.scalar(select(Job.failures).where(Job.id == claim.id)) or 0) + 1
         if failures >= self._attempts:
-            return self.fail(claim, f"{error} ({failures} attempts)")
+            return State.FAILED if self.fail(claim, f"{error} ({failures} attempts)") else None
         pause = min(PAUSE * 2 ** (failures - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.5)  # noqa: S311 - not a secret
         due = _now() + timedelta(seconds=pause)
-        return self._change(_held(claim), **_QUEUED, failures=failures, error=error, due_at=due)
+        queued = self._change(_held(claim), **_QUEUED, failures=failures, error=error, due_at=due)
+        return State.QUEUED if queued else None
 
     def give_back(self) -> None:
         """Queues what this worker holds, which is about to end."""
         self._change(update(Job).where(Job.state == State.RUNNING, Job.worker == self.worker), **_QUEUED)
 
-    def reap(self) -> None:
-        """Queues the jobs whose worker has died; those that killed too many of them have failed."""
+    def reap(self) -> int:
+        """Queues the jobs whose worker has died; those that killed too many of them have failed. Returns how many."""
         dead = and_(Job.state == State.RUNNING, Job.leased_until < _now())
         error = "the worker ended in the middle of it"
         failed = {"failures": Job.failures + 1, "error": error}
         last = Job.failures + 1 >= self._attempts
-        self._change(update(Job).where(dead, last), state=State.FAILED, finished_at=_now(), **failed)
-        self._change(update(Job).where(dead), **_QUEUED, **failed)
+        ended = self._changed(update(Job).where(dead, last), state=State.FAILED, finished_at=_now(), **failed)
+        return ended + self._changed(update(Job).where(dead), **_QUEUED, **failed)
 
     def unannounced(self, again: bool = False) -> list[str]:
         """Ids of due jobs of which the broker must be told, which count as announced from now on.
@@ -167,13 +170,29 @@ class Ledger:
         with self._engine.begin() as connection:
             return list(connection.scalars(announced.returning(Job.id)))
 
+    def counts(self) -> dict[State, int]:
+        """How many jobs there are in each state."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(Job.state, func.count()).group_by(Job.state)).all()
+        return dict.fromkeys(State, 0) | {State(state): count for state, count in rows}
+
+    def oldest_wait(self) -> timedelta:
+        """For how long the job waits that is due the longest; no time where none is."""
+        now = _now()
+        due = select(Job.due_at).where(Job.state == State.QUEUED, Job.due_at <= now).order_by(Job.due_at).limit(1)
+        with self._engine.connect() as connection:
+            return now - (connection.scalar(due) or now)
+
     def forget_announcement(self, ids: Sequence[str]) -> None:
         """The broker could not be told of these."""
         self._change(update(Job).where(Job.id.in_(ids)), announced_at=None)
 
     def _change(self, change: Update, **values: Any) -> bool:
+        return self._changed(change, **values) > 0
+
+    def _changed(self, change: Update, **values: Any) -> int:
         with self._engine.begin() as connection:
-            return connection.execute(change.values(**values)).rowcount > 0
+            return connection.execute(change.values(**values)).rowcount
 
 
 _QUEUED = {"state": State.QUEUED, "announced_at": None, "leased_until": None, "worker": None}

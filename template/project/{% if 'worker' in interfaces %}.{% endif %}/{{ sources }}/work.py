@@ -4,17 +4,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from . import kinds
+from . import job_metrics, kinds
 from .attempts import Context, Lost, TooLong
-from .ledger import LEASE, Ledger
+from .ledger import LEASE, Claim, Ledger
 from .predictor import InvalidInput
 from .records import Predicts
 from .settings import Settings
 from .storage import Storage
+from .tables import State
 
 logger = logging.getLogger(__name__)
 
@@ -34,22 +36,34 @@ class Worker:
         claim = self._ledger.claim(id)
         if claim is None:
             return False
+        waited = datetime.now(UTC) - claim.due_at
+        job_metrics.WAITED.labels(claim.kind).observe(max(0.0, waited.total_seconds()))  # clocks differ
         started = time.monotonic()
+        with job_metrics.busy():
+            outcome = self._attempt(claim)
+        seconds = time.monotonic() - started
+        job_metrics.DURATION.labels(claim.kind).observe(seconds)
+        job_metrics.ATTEMPTS.labels(claim.kind, outcome).inc()
+        logger.info("job %s %s after %.1f s", claim.id, outcome, seconds)
+        return True
+
+    def _attempt(self, claim: Claim) -> str:
+        """One of job_metrics.OUTCOMES."""
         context = Context(claim, self._ledger, self._settings, self._storage, self._predictor)
         try:
             with _Renewal(context):
                 result = kinds.run(claim.kind, claim.arguments, context)
         except Lost:
-            outcome = "lost"
+            return "lost"
         except (InvalidInput, ValidationError, TooLong) as error:  # the next attempt would end alike
-            outcome = "failed" if self._ledger.fail(claim, _line(error)) else "lost"
+            return "failed" if self._ledger.fail(claim, _line(error)) else "lost"
         except Exception as error:
             logger.exception("job %s failed, attempt %d", claim.id, claim.attempt)
-            outcome = "failed" if self._ledger.retry(claim, _line(error)) else "lost"
-        else:
-            outcome = "succeeded" if self._ledger.succeed(claim, result) else "lost"
-        logger.info("job %s %s after %.1f s", claim.id, outcome, time.monotonic() - started)
-        return True
+            state = self._ledger.retry(claim, _line(error))
+            if state is None:
+                return "lost"
+            return "retried" if state == State.QUEUED else "failed"
+        return "succeeded" if self._ledger.succeed(claim, result) else "lost"
 
 
 class _Renewal:

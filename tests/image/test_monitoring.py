@@ -1,0 +1,292 @@
+"""A platform behind HTTPS, with two of each, whose metrics Prometheus reads and whose workers Flower shows.
+
+Prometheus and Caddy are built from packages under their published names, where a machine has none. There is no package of
+Grafana: what it is provisioned with is compared with its documentation, and Prometheus is asked instead.
+"""
+
+import json
+import math
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.engine import PATIENCE, docker, exists
+from tests.image.test_compose import Compose, compose_of
+from tests.program import run
+
+pytestmark = pytest.mark.image
+
+HERE = Path(__file__).parent
+NAME = "shop.localhost"
+"""A name that is not localhost, for which Caddy's own authority vouches all the same."""
+
+NEVER_ASKED = {"Answers from the cache", "Alerts"}
+"""Panels that show nothing in a system that is well and keeps no answers."""
+
+
+def until(holds: Callable[[], Any], what: str) -> Any:
+    """The first true answer."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            if answer := holds():
+                return answer
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"never {what}")
+
+
+class System:
+    """The containers, and how they are reached."""
+
+    def __init__(self, folder: Path, compose: Compose) -> None:
+        self.folder, self.compose = folder, compose
+        self._trusted: ssl.SSLContext | None = None
+
+    def up(self, *arguments: str) -> None:
+        """Starts what is not running."""
+        wait = ["--detach", "--wait", "--no-build", "--scale=api=2", "--scale=worker=2"]
+        done = self.compose("up", *wait, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr + self.compose("logs", "--tail=30").stdout
+
+    def port(self, service: str, port: int) -> int:
+        """Where a port of a service is published."""
+        return int(self.compose("port", service, str(port)).stdout.rpartition(":")[2])
+
+    def inspect(self, service: str) -> list[dict[str, Any]]:
+        """What the engine knows of a service's containers."""
+        return json.loads(docker("inspect", *self.compose("ps", "--quiet", service).stdout.split()).stdout)
+
+    def addresses(self, service: str) -> set[str]:
+        """Of a service's containers, in every network."""
+        networks = [each["NetworkSettings"]["Networks"].values() for each in self.inspect(service)]
+        return {network["IPAddress"] for found in networks for network in found}
+
+    def ask(self, method: str, path: str, name: str = NAME, **options: Any) -> httpx.Response:
+        """The proxy's answer over HTTPS, with a certificate of the authority that it made itself."""
+        if self._trusted is None:
+            root = self.compose("exec", "-T", "proxy", "cat", "/data/caddy/pki/authorities/local/root.crt")
+            self._trusted = ssl.create_default_context(cadata=root.stdout)
+        headers = {"Host": name, **options.pop("headers", {})}
+        with httpx.Client(verify=self._trusted, timeout=30) as client:
+            url = f"https://127.0.0.1:{self.port('proxy', 443)}{path}"
+            return client.request(method, url, headers=headers, extensions={"sni_hostname": name}, **options)
+
+    def prometheus(self, path: str, **parameters: str) -> Any:
+        """The data of Prometheus' answer."""
+        [address] = self.addresses("prometheus")
+        answer = httpx.get(f"http://{address}:9090/api/v1/{path}", params=parameters)
+        assert answer.status_code == 200, f"{parameters}: {answer.text}"
+        return answer.json()["data"]
+
+    def query(self, expression: str) -> list[float]:
+        """The values of an expression now, without those that are no numbers."""
+        expression = expression.replace("$__rate_interval", "30s")
+        found = [float(each["value"][1]) for each in self.prometheus("query", query=expression)["result"]]
+        return [each for each in found if not math.isnan(each)]
+
+    def put(self, name: str, content: str) -> None:
+        """Writes a file into the storage."""
+        script = f"mkdir -p /data/files && cat > /data/files/{name}"
+        docker("exec", "--interactive", self.inspect("api")[0]["Id"], "sh", "-c", script, input=content)
+
+    def submit(self, source: str) -> str:
+        """The id of a job that was taken."""
+        answer = self.ask("POST", "/jobs", json={"arguments": {"source": source}})
+        assert answer.status_code == 202, answer.text
+        return answer.json()["id"]
+
+    def log(self, service: str) -> list[dict[str, Any]]:
+        """Lines of a service's log."""
+        said = self.compose("logs", "--no-log-prefix", service).stdout
+        return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+
+
+@pytest.fixture(scope="module")
+def system(project: Any, tags: list[str]) -> Iterator[System]:
+    """The system, in which some requests were answered and a good and a bad job were done."""
+    folder = project("monitoring")
+    assert run(["make", "secrets"], cwd=folder).returncode == 0
+    settings = ["HTTP_PORT=0", "HTTPS_PORT=0", "FLOWER_PORT=0", "MAX_BODY=2MB", f"DOMAIN=localhost, {NAME}"]
+    (folder / ".env").write_text("\n".join([*settings, "MY_PROJECT_WORKER_PROCESSES=2", ""]))
+    often = folder / "deploy/monitoring/prometheus/prometheus.yml"
+    often.write_text(often.read_text().replace("15s", "1s"))
+    for service in ("caddy", "prometheus"):
+        files = [folder / "compose.yaml", folder / "compose.tls.yaml"]
+        [image] = {found for file in files for found in re.findall(rf"image: (\S*\b{service}:\S+)", file.read_text())}
+        if not exists(image):
+            docker("build", f"--tag={image}", "-", input=(HERE / f"{service}.dockerfile").read_text())
+            tags.append(image)
+    compose = compose_of(folder, "compose.yaml", "compose.tls.yaml")
+    tags.append("slipway-test-monitoring")
+    system = System(folder, compose)
+    try:
+        done = compose("build")
+        assert done.returncode == 0, done.stdout + done.stderr
+        done = compose("run", "--rm", "--no-deps", "-T", "api", "train")
+        assert done.returncode == 0, done.stdout + done.stderr
+        system.up("proxy", "worker", "prometheus", "flower")
+        until(lambda: system.query('sum(up{job="api"})') == [2], "both APIs")
+        until(lambda: system.query('sum(up{job="worker"})') == [2], "both workers")
+        for number in range(20):
+            answer = system.ask("POST", "/predict", json={"inputs": [f"user-{number}"]})
+            assert answer.status_code == 200, answer.text
+        system.put("a.jsonl", '{"text": "user-1"}\n' * 100)
+        jobs = [system.submit(source) for source in ("a.jsonl", "missing.jsonl")]
+        until(lambda: all(system.ask("GET", f"/jobs/{id}").json()["finished_at"] for id in jobs), "done")
+        yield system
+    finally:
+        compose("--profile=*", "down", "--volumes", "--timeout=1")
+
+
+def dashboards(system: System) -> dict[str, dict[str, Any]]:
+    """Those that Grafana is given, by their names."""
+    files = (system.folder / "deploy/monitoring/grafana/dashboards").glob("*.json")
+    return {each["uid"]: each for each in (json.loads(file.read_text()) for file in files)}
+
+
+def expressions(system: System) -> Iterator[tuple[str, str]]:
+    """Each panel's name, and what it asks."""
+    for each in dashboards(system).values():
+        for panel in each["panels"]:
+            for target in panel["targets"]:
+                yield panel["title"], target["expr"]
+
+
+def test_every_panel_shows_something(system: System) -> None:
+    asked = dict(expressions(system))
+    assert len(asked) > 25
+    for panel, expression in expressions(system):
+        if panel in NEVER_ASKED:
+            system.query(expression)
+        else:
+            until(lambda expression=expression: system.query(expression), f"an answer to {expression} of {panel}")
+
+
+def test_the_numbers_are_those_of_what_happened(system: System) -> None:
+    wanted = {
+        'sum(http_requests_total{route="/predict", status="200"})': 20,
+        "sum(worker_processes)": 4,
+        'sum(job_attempts_total{outcome="succeeded"})': 1,
+        'sum(job_attempts_total{outcome="failed"})': 1,
+        "sum(job_attempt_seconds_count)": 2,
+        "sum(job_wait_seconds_count)": 2,
+        'max(jobs{state="succeeded"})': 1,
+        'max(jobs{state="failed"})': 1,
+        "count(model_info == 1)": 2,
+        "sum(predict_processes)": 2,
+    }
+    for asked, value in wanted.items():
+        until(lambda asked=asked, value=value: system.query(asked) == [value], f"{asked} is {value}")
+
+
+def test_rules_are_sound_and_ask_for_what_there_is(system: System) -> None:
+    configuration = "/etc/prometheus/prometheus.yml"
+    checked = system.compose("exec", "-T", "prometheus", "promtool", "check", "config", configuration)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    rules = [rule for group in system.prometheus("rules")["groups"] for rule in group["rules"]]
+    assert len(rules) == 10
+    until(lambda: all(rule["health"] == "ok" for rule in rules), "well")
+    known = set(system.prometheus("label/__name__/values"))
+    for asked in [*(rule["query"] for rule in rules), *(expression for _, expression in expressions(system))]:
+        names = set(re.findall(r"\b(?:up|jobs|(?:http|predict|jobs?|worker|model)_\w+)\b", asked))
+        assert names <= known, f"{asked}: nobody tells {names - known}"
+    system.compose("stop", "worker")
+    wanted = 'ALERTS{alertname="WorkersAway"}'
+    until(lambda: system.query(wanted), "an alert")
+    system.up("worker")
+    until(lambda: not system.query(wanted), "well again")
+
+
+def test_dashboards_are_what_grafana_takes(system: System) -> None:
+    provisioning = system.folder / "deploy/monitoring/grafana/provisioning"
+    [source] = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    assert set(dashboards(system)) == {"api", "jobs"}
+    for each in dashboards(system).values():
+        panels = each["panels"]
+        assert each["title"]
+        assert len({panel["id"] for panel in panels}) == len(panels)
+        places = [panel["gridPos"] for panel in panels]
+        cells = [(at["x"] + x, at["y"] + y) for at in places for x in range(at["w"]) for y in range(at["h"])]
+        assert len(set(cells)) == len(cells), "panels lie over each other"
+        assert {x for x, _ in cells} == set(range(24))
+        for panel in panels:
+            assert panel["datasource"] == {"type": source["type"], "uid": source["uid"]}
+            assert panel["type"] in {"stat", "timeseries", "table"}
+            assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+
+
+def test_what_stands_beside_the_api_has_no_rights_and_tells_no_password(system: System) -> None:
+    passwords = [file.read_text() for file in (system.folder / "secrets").iterdir()]
+    assert len(passwords) == 4
+    for service in ("prometheus", "flower", "proxy", "worker"):
+        for container in system.inspect(service):
+            told = json.dumps(container)
+            assert not [each for each in passwords if each in told]
+            host = container["HostConfig"]
+            assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"]
+            assert "no-new-privileges:true" in host["SecurityOpt"]
+            assert host["LogConfig"]["Type"] == "local"
+            assert container["Config"]["User"] not in ("", "root", "0")
+            bound = [each for ports in (host["PortBindings"] or {}).values() for each in ports]
+            assert {each["HostIp"] for each in bound} <= {"127.0.0.1"}
+    assert not any(each["HostConfig"]["PortBindings"] for each in system.inspect("api") + system.inspect("prometheus"))
+
+
+def test_flower_shows_workers_and_jobs_to_those_who_know_the_password(system: System) -> None:
+    url = f"http://127.0.0.1:{system.port('flower', 5555)}"
+    for path in ("/", "/api/workers", "/api/tasks"):
+        assert httpx.get(f"{url}{path}").status_code == 401
+        assert httpx.get(f"{url}{path}", auth=("admin", "admin")).status_code == 401
+    password = (system.folder / "secrets/flower_password").read_text()
+    with httpx.Client(base_url=url, auth=("admin", password), timeout=30) as client:
+        until(lambda: len(client.get("/api/workers", params={"refresh": "true"}).json()) == 2, "both workers")
+        job = system.submit("a.jsonl")
+
+        def seen() -> bool:
+            tasks = client.get("/api/tasks").json().values()
+            return any(job in str(task["args"]) and task["state"] == "SUCCESS" for task in tasks)
+
+        until(seen, "the job")
+        assert client.get("/workers").status_code == 200
+
+
+def test_the_proxy_speaks_https_for_every_replica(system: System) -> None:
+    for path in ("/health", "/ready"):
+        assert system.ask("GET", path).status_code == 200
+    plain = httpx.get(f"http://127.0.0.1:{system.port('proxy', 80)}/health", headers={"Host": NAME})
+    assert (plain.status_code, plain.headers["Location"]) == (308, f"https://{NAME}/health")
+    assert system.ask("GET", "/health").headers["Strict-Transport-Security"] == "max-age=31536000"
+    local = system.ask("GET", "/health", "localhost")
+    assert "Strict-Transport-Security" not in local.headers, "or every other server of this machine would have to"
+    assert system.ask("GET", "/metrics").status_code == 404
+    served = {container["Id"][:12] for container in system.inspect("api")}
+    shares = system.query('count(sum by (instance) (http_requests_total{route="/predict"}) > 0)')
+    assert len(served) == 2 and shares == [2]
+
+
+def test_the_proxy_bounds_what_is_sent(system: System) -> None:
+    answer = system.ask("POST", "/predict", content=b"x" * 3_000_000, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.content) == (413, b""), "not the API's own limit, which has something to say"
+
+
+def test_a_client_is_known_by_its_address_and_its_request_by_its_id(system: System) -> None:
+    forged = {"X-Forwarded-For": "203.0.113.9", "X-Request-ID": "the-clients-own"}
+    assert system.ask("GET", "/jobs", headers=forged).headers["X-Request-ID"] == "the-clients-own"
+    [line] = [line for line in system.log("api") if line.get("request_id") == "the-clients-own" and "client" in line]
+    client = line["client"].rpartition(":")[0]
+    assert client != "203.0.113.9"
+    assert client not in system.addresses("proxy"), "the limit of requests would count all clients as one"
+    named = system.ask("GET", "/jobs").headers["X-Request-ID"]
+    assert [line for line in system.log("api") if line.get("request_id") == named]
+    asked = [line["resp_headers"].get("X-Request-Id") for line in system.log("proxy") if "request" in line]
+    assert [named] in asked
