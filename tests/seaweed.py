@@ -49,7 +49,7 @@ def seaweed(folder: Path, *options: str) -> Iterator[Seaweed]:
     credentials.write_text(f"[default]\naws_access_key_id = app\naws_secret_access_key = {KEY}")
     ports = dict(zip(["master", "volume", "filer", "s3"], _free_ports(4), strict=True))
     command = [need_program("weed"), "-logtostderr", "server", f"-dir={data}", "-ip=127.0.0.1", "-volume.max=0", "-s3"]
-    command += ["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    command += ["-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-s3.port.iceberg=0", "-s3.port.lance=0"]
     command += [f"-{part}.port={port}" for part, port in ports.items()]
     environment = os.environ | {"AWS_ACCESS_KEY_ID": "app", "AWS_SECRET_ACCESS_KEY": KEY}
     with (folder / "log").open("a") as log:

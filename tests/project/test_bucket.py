@@ -4,9 +4,11 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +135,15 @@ def test_a_download_that_is_killed_is_gone_on_with(
 
 def test_a_file_that_has_changed_is_refused(project: Project, settings: dict[str, str]) -> None:
     name = ok(project.run("train", **settings))
+    spoil = """
+import sys, fsspec
+files, place = fsspec.core.url_to_fs(sys.argv[1])
+content = bytearray(files.cat_file(place))
+content[100] ^= 1
+files.pipe_file(place, bytes(content))
+"""
     place = f"{settings['MY_PROJECT_MODEL']}/{name}/recommender.joblib"
-    files = "import fsspec; files, place = fsspec.core.url_to_fs(" + repr(place) + ");"
-    change = f"{files} content = bytearray(files.cat_file(place)); content[100] ^= 1; files.pipe_file(place, bytes(content))"
-    python = [str(project.path / ".venv/bin/python"), "-c", change]
+    python = [project.path / ".venv/bin/python", "-c", spoil, place]
     subprocess.run(python, env=project.environment | settings, check=True)
     done = project.run("models", name, "--download", **settings)
     assert done.returncode == 1
@@ -245,15 +252,13 @@ def test_what_stands_in_the_storage_is_whole_whatever_is_killed(
 ) -> None:
     """A backup of many rows, killed while it writes: into a folder and into the bucket."""
     ok(project.run("migrate", **settings))
-    fill = (
-        "from my_project.database import connect; from my_project.settings import get_settings; from sqlalchemy import text;"
-        "c = connect(get_settings()).connect(); c.execute(text(\"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
-        " FROM n WHERE i < 100000) INSERT INTO jobs (id, kind, arguments, state, attempt, failures, done, created_at, due_at)"
-        " SELECT hex(randomblob(18)), 'predict', json_object('a', hex(randomblob(200))), 'queued', 0, 0, 0,"
-        " '2026-01-01 00:00:00.000000', '2026-01-01 00:00:00.000000' FROM n\")); c.commit()"
-    )
-    python = [str(project.path / ".venv/bin/python"), "-c", fill]
-    subprocess.run(python, env=project.environment | settings, check=True)
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as connection, connection:
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+            "INSERT INTO jobs (id, kind, arguments, state, attempt, failures, done, created_at, due_at) "
+            "SELECT hex(randomblob(18)), 'predict', json_object('a', hex(randomblob(200))), 'queued', 0, 0, 0, now, now"
+            " FROM n, (SELECT '2026-01-01 00:00:00.000000' AS now)"
+        )
     folder = tmp_path / "backups"
     file = folder / "jobs.jsonl.gz"
 
