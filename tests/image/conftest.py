@@ -42,6 +42,7 @@ SETS: dict[str, dict[str, Any]] = {
     "small, pip": {**SMALL, "package_manager": "pip"},
     "platform": {**SMALL, "preset": "platform", **named("slipway-test-platform")},
     "monitoring": {**SMALL, "preset": "platform", **named("slipway-test-monitoring")},
+    "bucket": {**SMALL, "preset": "platform", "services": ["postgres", "bucket"], **named("slipway-test-bucket")},
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},
 }
 PORT = 48193

@@ -7,7 +7,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from .database import DatabaseUnavailable, reason
@@ -20,41 +20,56 @@ def migrate(engine: Engine, revision: str = "head") -> str | None:
 
     Either all of it happens or nothing. Raises DatabaseUnavailable, also for a revision that there is not.
     """
-    config = _config()
     try:
         with engine.connect() as connection:
-            config.attributes["connection"] = connection
-            now = MigrationContext.configure(connection).get_current_revision()
-            connection.rollback()
-            script = ScriptDirectory.from_config(config)
-            known = [each.revision for each in script.walk_revisions()]  # the newest first
-            if now is not None and now not in known:
-                raise DatabaseUnavailable(_newer(now))
-            wanted = known[0] if revision == "head" else None if revision == "base" else revision
-            if wanted is not None and wanted not in known:
-                raise DatabaseUnavailable(f"there is no revision {revision}: {', '.join(reversed(known))}")
-            places = [*known, None]
-            move = command.downgrade if places.index(wanted) > places.index(now) else command.upgrade
-            move(config, wanted or "base")
+            wanted = move(connection, revision)
             connection.commit()
             return wanted
     except SQLAlchemyError as error:
         raise DatabaseUnavailable(f"the database cannot be migrated: {reason(error)}") from error
+
+
+def move(connection: Connection, revision: str = "head") -> str | None:
+    """The same as a part of the connection's transaction."""
+    config = _config()
+    config.attributes["connection"] = connection
+    now = current(connection)
+    known = revisions()
+    if now is not None and now not in known:
+        raise DatabaseUnavailable(_newer(now))
+    wanted = known[0] if revision == "head" else None if revision == "base" else revision
+    if wanted is not None and wanted not in known:
+        raise DatabaseUnavailable(f"there is no revision {revision}: {', '.join(reversed(known))}")
+    places = [*known, None]
+    step = command.downgrade if places.index(wanted) > places.index(now) else command.upgrade
+    try:
+        step(config, wanted or "base")
     except CommandError as error:
         raise DatabaseUnavailable(f"the database cannot be migrated: {error}") from error
+    return wanted
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that the tables are at; None where there are none. Raises SQLAlchemyError."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def revisions() -> list[str]:
+    """Those that this release knows, the newest first."""
+    return [each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
 def problem(engine: Engine) -> str | None:
     """Why the database cannot be used by this release; None if it can."""
     try:
         with engine.connect() as connection:
-            now = MigrationContext.configure(connection).get_current_revision()
+            now = current(connection)
     except SQLAlchemyError as error:
         return f"the database cannot be reached: {reason(error)}"
-    script = ScriptDirectory.from_config(_config())
-    if now == script.get_current_head():
+    known = revisions()
+    if now == known[0]:
         return None
-    if now is not None and now not in [each.revision for each in script.walk_revisions()]:
+    if now is not None and now not in known:
         return _newer(now)
     return "the database has not the tables of this release: run the command migrate"
 

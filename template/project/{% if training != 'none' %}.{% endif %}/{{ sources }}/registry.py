@@ -209,6 +209,11 @@ class Registry:
 
     def _write(self, place: str, content: bytes) -> None:
         """Writes a file, whole or not at all."""
+        if self._is_local:  # where fsspec goes by way of /tmp, from which a move may be a copy
+            temporary = Path(f"{place}.part")
+            temporary.write_bytes(content)
+            temporary.replace(place)
+            return
         stream = self._files.open(place, "wb", autocommit=False)
         try:
             stream.write(content)

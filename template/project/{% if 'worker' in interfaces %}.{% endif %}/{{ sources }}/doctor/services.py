@@ -1,7 +1,8 @@
-"""What jobs stand on: the database and the broker."""
+"""What jobs stand on: the database, the broker and the storage."""
 
 from pathlib import Path
 
+import fsspec
 from redis import Redis, RedisError
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,4 +48,20 @@ def broker(thorough: bool) -> Finding:
     return Finding("broker", "ok", settings.broker)
 
 
-CHECKS = [database, broker]
+def storage(thorough: bool) -> Finding | None:
+    """Whether the files of jobs can be reached."""
+    address = getattr(get_settings(), "storage", None)
+    if not isinstance(address, str):
+        return None
+    mend = "mend its address and credentials"
+    try:
+        files, root = fsspec.core.url_to_fs(address, use_listings_cache=False)
+        is_there = files.exists(root)
+        if "://" in address and not is_there and not files.exists(root.partition("/")[0]):
+            return Finding("storage", "fail", f"{address}: there is no bucket {root.partition('/')[0]}", "make it")
+    except Exception as error:  # every kind of store has errors of its own
+        return Finding("storage", "fail", f"{address}: {' '.join(str(error).split())}", mend)
+    return Finding("storage", "ok", address if is_there else f"{address}, empty so far")
+
+
+CHECKS = [database, broker, storage]

@@ -1,0 +1,132 @@
+"""A whole system whose files and versions are in a bucket, and whose database moves, on the real engine."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.answers import ROOT
+from tests.engine import PATIENCE, build, docker
+from tests.image.test_compose import compose_of
+from tests.image.test_platform import System, ends, served
+from tests.program import run
+
+pytestmark = pytest.mark.image
+
+
+@pytest.fixture(scope="module")
+def seaweedfs(engine: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The image that compose.yaml names, which cannot be pulled here: the same program, from the registry's package."""
+    folder = tmp_path_factory.mktemp("seaweedfs")
+    shutil.copy(ROOT / "tests/image/seaweedfs.dockerfile", folder / "Dockerfile")
+    done = build(folder, "--tag=chrislusf/seaweedfs:4.48")
+    assert done.returncode == 0, done.output
+
+
+@pytest.fixture(scope="module")
+def system(seaweedfs: None, project: Callable[[str], Path], tags: list[str]) -> Iterator[System]:
+    """A platform with a bucket, in which a model was trained."""
+    folder = project("bucket")
+    assert run(["make", "secrets"], cwd=folder).returncode == 0
+    (folder / ".env").write_text("PORT=0\nMY_PROJECT_MODEL_LOOK=1\n")
+    compose = compose_of(folder, "compose.yaml")
+    tags.append("slipway-test-bucket")
+    system = System(folder, compose)
+    try:
+        done = compose("build")
+        assert done.returncode == 0, done.stdout + done.stderr
+        done = compose("run", "--rm", "-T", "api", "train")
+        assert done.returncode == 0, done.stdout + done.stderr
+        system.up("--scale=schedule=0")
+        yield system
+    finally:
+        compose("down", "--volumes", "--timeout=1")
+
+
+def command(system: System, *arguments: str) -> str:
+    """What a command in a container of its own printed, which succeeded."""
+    done = system.compose("run", "--rm", "--no-deps", "-T", "api", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def test_files_and_versions_are_in_the_bucket(system: System) -> None:
+    client = system.client
+    content = "".join(json.dumps({"text": f"user-{number % 200}"}) + "\n" for number in range(1000))
+    assert client.put("/files/in/users.jsonl", content=content).status_code == 201
+    asked = client.post("/jobs", json={"arguments": {"source": "in/users.jsonl"}}).raise_for_status().json()
+    [job] = ends(system, [asked["id"]])
+    assert job["state"] == "succeeded", job
+    result = client.get(f"/files/{job['result']['target']}").raise_for_status()
+    assert len(result.text.splitlines()) == 1000
+    before = client.get("/health").json()["revision"]
+    trained = command(system, "train", "--force")
+    assert served(system, before) == trained
+    inside = system.compose("exec", "-T", "worker", "my-project", "models", "--json")  # without the entrypoint
+    assert [each["name"] for each in json.loads(inside.stdout)] == [trained, before], inside.stderr
+    assert system.compose("exec", "-T", "worker", "find", "/data", "/models", "-name", "*.jsonl").stdout == ""
+
+
+def test_nobody_reaches_the_bucket_without_its_password_which_is_nowhere(system: System) -> None:
+    password = (system.folder / "secrets/bucket_credentials").read_text().split(" = ")[-1]
+    assert len(password) == 64
+    containers = system.compose("ps", "--all", "--quiet").stdout.split()
+    assert password not in docker("inspect", *containers).stdout
+    for container in system.compose("ps", "--quiet").stdout.split():
+        assert password not in docker("top", container, "-eo", "args").stdout
+    logs = system.compose("logs")
+    assert password not in logs.stdout + logs.stderr
+    [bucket] = system.containers("bucket")
+    told = json.loads(docker("inspect", bucket).stdout)[0]
+    assert told["HostConfig"]["ReadonlyRootfs"] and told["Config"]["User"] == "seaweed"
+    assert not told["NetworkSettings"]["Ports"]
+    ask = (
+        "import urllib.error, urllib.request\n"
+        "for port in (8333, 8888, 9333, 8080):\n"
+        "    try:\n"
+        "        print(urllib.request.urlopen(f'http://bucket:{port}/app', timeout=5).status)\n"
+        "    except urllib.error.HTTPError as error:\n"
+        "        print(error.code)\n"
+        "    except OSError as error:\n"
+        "        print('closed')\n"
+    )
+    done = system.compose("exec", "-T", "api", "python", "-c", ask)
+    assert done.stdout.split() == ["403", "closed", "closed", "closed"], done.stderr
+
+
+def test_the_database_moves_from_one_kind_to_another_and_back(system: System) -> None:
+    before = system.client.get("/jobs").json()
+    assert before
+    first, second = "s3://app/backups/postgres.jsonl.gz", "s3://app/backups/sqlite.jsonl.gz"
+    command(system, "backup", first)
+    sqlite = "env -u MY_PROJECT_DATABASE_PASSWORD MY_PROJECT_DATABASE=sqlite:////tmp/jobs.sqlite my-project"
+    command(system, "sh", "-ec", f"{sqlite} restore {first}; {sqlite} backup {second}")
+    refused = system.compose("run", "--rm", "--no-deps", "-T", "api", "restore", second)
+    assert refused.returncode == 1
+    assert refused.stderr.strip().splitlines()[-1] == (
+        "error: the database is not empty: --force deletes what it holds"
+    )
+    system.compose("stop", "api", "worker")
+    command(system, "restore", "--force", second)
+    system.up("--scale=schedule=0")
+    assert system.client.get("/jobs").json() == before
+    command(system, "backup", "/tmp/again.jsonl.gz")
+
+
+def test_a_bucket_that_is_away_is_said_and_what_it_held_is_there_again(system: System) -> None:
+    client = system.client
+    assert client.put("/files/kept", content=b"kept").status_code == 201
+    docker("kill", "--signal=KILL", *system.containers("bucket"))
+    system.compose("stop", "bucket")
+    deadline = time.monotonic() + PATIENCE
+    while client.get("/ready").status_code == 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    reasons = client.get("/ready").json()["reasons"]
+    assert any(reason.startswith("the storage s3://app/files") for reason in reasons), reasons
+    system.up("--scale=schedule=0")
+    assert client.get("/ready").status_code == 200
+    assert client.get("/files/kept").content == b"kept"
