@@ -3,7 +3,7 @@
 import hashlib
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import datasets
 from datasets import Dataset, Image, load_dataset
@@ -34,6 +34,7 @@ def read_examples(recipe: Recipe, cache: Path) -> Examples:
     found = _columns(_read(recipe, cache), recipe)
     digest = hashlib.sha256()
     parts: tuple[list[int], list[int]] = ([], [])
+    row: Any
     for number, row in enumerate(found):
         digest.update(repr(sorted(row.items())).encode())
         for column in recipe.COLUMNS:
@@ -46,29 +47,28 @@ def read_examples(recipe: Recipe, cache: Path) -> Examples:
     return Examples(found, found.select(parts[0]), found.select(parts[1]), digest.hexdigest())
 
 
-def _read(recipe: Recipe, cache: Path) -> Dataset:
+def _read(recipe: Recipe, cache: Path) -> Any:
     if not recipe.data:
         wanted = ", ".join(recipe.COLUMNS)
         raise InvalidInput(f"data: name a CSV, JSONL or Parquet file or a data set of the hub, with {wanted}")
+    path = Path(recipe.data)
+    reader = READERS.get(path.suffix.lower())
+    if reader and not path.is_file():
+        raise InvalidInput(f"{path}: there is no such file")
+    if path.exists() and not reader:
+        raise InvalidInput(f"{path}: unknown ending; one of {', '.join(READERS)} is known")
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what it logs is what it raises
-    reader, options = READERS.get(Path(recipe.data).suffix.lower()), {}
-    if reader:
-        if not Path(recipe.data).is_file():
-            raise InvalidInput(f"{recipe.data}: there is no such file")
-        options = {"path": reader, "data_files": recipe.data, "split": "train", "cache_dir": str(cache)}
-    elif Path(recipe.data).exists():
-        raise InvalidInput(f"{recipe.data}: unknown ending; one of {', '.join(READERS)} is known")
-    else:
-        options = {"path": recipe.data, "name": recipe.subset, "split": recipe.split, "revision": recipe.revision}
     try:
-        return load_dataset(**options)
+        if reader:
+            return load_dataset(reader, data_files=str(path), split="train", cache_dir=str(cache))
+        return load_dataset(recipe.data, recipe.subset, split=recipe.split, revision=recipe.revision)
     except Exception as error:  # each reader and the hub have errors of their own, often around the one that says why
-        reason = error.__cause__ or error
-        raise InvalidInput(f"{recipe.data} cannot be read: {' '.join(str(reason).split())[:300]}") from error
+        reason = " ".join(str(error.__cause__ or error).split())[:300]
+        raise InvalidInput(f"{recipe.data} cannot be read: {reason}") from error
 
 
-def _columns(found: Dataset, recipe: Recipe) -> Dataset:
+def _columns(found: Any, recipe: Recipe) -> Any:
     """The columns that the recipe names, under the names that the learner knows them by, files of images unopened."""
     wanted = {column: getattr(recipe, column) for column in recipe.COLUMNS}
     if missing := [given for given in wanted.values() if given not in found.column_names]:
