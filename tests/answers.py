@@ -62,7 +62,9 @@ def _agree(row: dict[str, Any]) -> bool:
         return False
     if task == "custom" and row.get("hf_model", "default") != "default":
         return False
-    if "training" in row and (task == "custom") == (row["training"] == "none"):
+    if task == "custom" and row.get("training") == "none":
+        return False
+    if task != "custom" and row.get("training", "none") != "none" and row.get("runtime") == "onnx":
         return False
     if row.get("training") == "scheduled" and "api" not in row.get("interfaces", ["api"]):
         return False
@@ -173,8 +175,6 @@ def as_data(row: dict[str, Any]) -> dict[str, Any]:
         del data["weights"]
     if data["torch_version"] == "none":
         del data["accelerator"]
-    if data["hf_task"] != "custom":
-        del data["training"]
-    if data.get("training") != "scheduled":
+    if data["training"] != "scheduled":
         del data["training_schedule"]
     return data

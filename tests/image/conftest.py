@@ -23,7 +23,7 @@ def named(slug: str) -> dict[str, str]:
 SMALL: dict[str, Any] = {"hf_task": "custom", "torch_version": "none"}
 SETS: dict[str, dict[str, Any]] = {
     "uv": {},
-    "pip": {"package_manager": "pip", "runtime": "torch"},
+    "pip": {"package_manager": "pip", "runtime": "torch", "training": "manual"},
     "volume": {"preset": "cli", "weights": "volume", **named("slipway-test-volume")},
     "own": {"hf_model": "", "runtime": "torch"},
     "onnx, volume": {

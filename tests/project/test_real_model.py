@@ -1,5 +1,6 @@
 """The default project with real weights: embeddings by command and over HTTP, and all that can go wrong on the way."""
 
+import itertools
 import json
 import math
 import operator
@@ -22,8 +23,8 @@ TEXTS = ["A happy dog.", "Es regnet in Paris.", "x " * 100, "UPPER lower, \N{SNO
 
 @pytest.fixture(scope="module")
 def project(make_project: Make) -> Project:
-    """The default project with torch."""
-    return make_project(package_manager="uv", hf_task="feature-extraction", runtime="torch")
+    """The default project with torch and training."""
+    return make_project(package_manager="uv", hf_task="feature-extraction", runtime="torch", training="manual")
 
 
 @pytest.fixture
@@ -149,6 +150,26 @@ def test_the_api_speaks_to_the_clients_of_hugging_face_and_openai(project: Proje
                 assert difference([embedding], [vector.tolist()]) < 1e-5
         cut = openai.embeddings.create(model="any", input=["A happy dog."], dimensions=8).data[0].embedding
         assert math.hypot(*cut) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_training_teaches_the_model_a_language_that_it_does_not_know(
+    project: Project, minilm: Path, tmp_path: Path
+) -> None:
+    english = [["happy", "old", "red", "small"], ["dog", "house", "ship", "tree"], ["burns", "falls", "runs", "sings"]]
+    other = dict(zip(sum(english, []), "zor milk tan dup kelo vira bos hune prat gim salo wen".split(), strict=True))
+    texts = list(itertools.product(*english))
+    rows = [{"anchor": f"The {' '.join(text)}.", "positive": " ".join(other[word] for word in text)} for text in texts]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = {"data": str(tmp_path / "pairs.jsonl"), "holdout": 0.3, "epochs": 8, "batch_size": 8, "learning_rate": 2e-4}
+    (tmp_path / "training.yaml").write_text(json.dumps(recipe))
+    settings = {"MY_PROJECT_MODEL": str(minilm), "MY_PROJECT_VERSIONS": str(tmp_path / "models")}
+    settings |= {"MY_PROJECT_MODEL_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "1"}
+    done = project.run("train", "--config", tmp_path / "training.yaml", **settings)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "models" / done.stdout.strip() / "training.json").read_text())
+    assert told["metrics"]["accuracy"] > told["before"]["metrics"]["accuracy"] + 0.3, done.stderr
+    base = project.run("predict", "A happy dog.", **settings, MY_PROJECT_MODEL_VERSION="base")
+    assert project.run("predict", "A happy dog.", **settings).stdout != base.stdout
 
 
 def test_a_parameter_that_fits_no_record_is_said_once(project: Project, minilm: Path, tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"services": "[bucket]"}, ["services", "bucket", "interfaces has no worker"]),
     ({"preset": "cli", "services": "[monitoring]"}, ["services", "monitoring", "interfaces has none"]),
     ({"preset": "platform", "services": "[foo]"}, ["services", "foo", "postgres"]),
-    ({"training": "manual"}, ["training", "no meaning", "custom"]),
+    ({"training": "manual"}, ["training", "manual", "onnx", "choose runtime torch"]),
+    ({"preset": "training", "training": "scheduled"}, ["training", "scheduled", "choose interfaces with api"]),
     ({"hf_task": "custom", "training": "none"}, ["training", "manual or scheduled"]),
     ({"hf_task": "custom", "interfaces": "[cli]", "training": "scheduled"}, ["training", "scheduled", "api"]),
     ({"hf_task": "custom", "training_schedule": "0 2 * * 0"}, ["training_schedule", "no meaning", "manual"]),
@@ -98,7 +99,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
 ]
 
 EXISTING = set(groups()[ROOT / "extensions/questions/existing.yml"])
-FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, "training", "training_schedule")]
+FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, "training_schedule")]
 FOR_BOTH = {
     *("preset", "project_name", "project_slug", "torch_version", "python_version", "accelerator", "torch_index"),
     *("image_registry", "devcontainer", "ci"),

@@ -5,7 +5,7 @@ import logging
 
 from .engine import Engine
 from .predictor import ModelUnavailable
-from .registry import Registry
+from .served import revision
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -18,8 +18,7 @@ async def renew(engine: Engine, settings: Settings) -> None:
     while True:
         await asyncio.sleep(settings.model_look)
         try:
-            version = await asyncio.to_thread(lambda: Registry(settings.model).find(settings.model_version))
-            if version.name != engine.revision:
+            if await asyncio.to_thread(revision, settings) != engine.revision:
                 await engine.renew()
         except ModelUnavailable as error:
             logger.warning("the model stays as it is: %s", error)

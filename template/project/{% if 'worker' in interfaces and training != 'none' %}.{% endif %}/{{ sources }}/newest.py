@@ -3,7 +3,7 @@
 import logging
 
 from .predictor import ModelUnavailable, Predictor, load_predictor
-from .registry import Registry
+from .served import revision
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -19,8 +19,7 @@ class Newest:
     def __call__(self) -> Predictor:
         """Raises ModelUnavailable where there never was one."""
         try:
-            version = Registry(self._settings.model).find(self._settings.model_version)
-            if self._predictor is None or self._predictor.revision != version.name:
+            if self._predictor is None or self._predictor.revision != revision(self._settings):
                 self._predictor = load_predictor(self._settings)
         except ModelUnavailable as error:
             if self._predictor is None:

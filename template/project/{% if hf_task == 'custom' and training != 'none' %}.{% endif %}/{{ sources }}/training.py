@@ -18,6 +18,7 @@ from .ratings import Rating, make_ratings
 from .ratings_file import read_ratings
 from .recommender import Recommender
 from .registry import Registry, Version
+from .served import registry
 from .settings import Settings
 
 MODEL_FILE = "recommender.joblib"
@@ -77,8 +78,8 @@ def _train(training: Training, settings: Settings, say: Callable[[str], None], f
     model = Recommender(learned, training.components, training.seed)
     error = model.rmse(held_out)
     say(f"trained in {time.monotonic() - started:.1f} s, its error is {error:.4f}")
-    registry = Registry(settings.model)
-    before = _error_before(registry, settings, held_out, say)
+    versions = registry(settings)
+    before = _error_before(versions, settings, held_out, say)
     if not error <= before * (1 + training.margin):
         reason = f"its error of {error:.4f} is over {1 + training.margin:g} times the {before:.4f} of the one before"
         if not force:
@@ -88,16 +89,16 @@ def _train(training: Training, settings: Settings, say: Callable[[str], None], f
         shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=settings.model_cache) as folder:
         model.save(Path(folder, MODEL_FILE))
-        return registry.publish(Path(folder), {"rmse": error})
+        return versions.publish(Path(folder), {"rmse": error})
 
 
-def _error_before(registry: Registry, settings: Settings, held_out: list[Rating], say: Callable[[str], None]) -> float:
+def _error_before(versions: Registry, settings: Settings, held_out: list[Rating], say: Callable[[str], None]) -> float:
     """The error of the newest model on the same ratings; infinite where there is none that could be asked."""
-    names = registry.names()
+    names = versions.names()
     if not names:
         return math.inf
     try:
-        folder = registry.fetch(registry.find(names[0]), settings.model_cache)
+        folder = versions.fetch(versions.find(names[0]), settings.model_cache)
         error = Recommender.load(folder / MODEL_FILE).rmse(held_out)
     except ModelUnavailable as reason:
         say(f"the model before cannot be compared with: {reason}")

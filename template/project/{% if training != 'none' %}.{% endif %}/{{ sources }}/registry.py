@@ -19,7 +19,6 @@ from fsspec.implementations.local import LocalFileSystem
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, computed_field
 
 from .predictor import InvalidInput, ModelUnavailable
-from .settings import Settings
 
 LATEST = "latest"
 """Stands for the newest version."""
@@ -232,13 +231,6 @@ class Registry:
         except Exception as error:  # every kind of store has errors of its own
             said = " ".join(str(error).split()) or type(error).__name__
             raise ModelUnavailable(f"{self.address} cannot be used: {said}") from error
-
-
-def locate(settings: Settings) -> tuple[Version, Path]:
-    """The version that the settings ask for, and a folder with its files. Raises ModelUnavailable."""
-    registry = Registry(settings.model)
-    version = registry.find(settings.model_version)
-    return version, registry.fetch(version, settings.model_cache)
 
 
 def _moment(name: str) -> datetime:

@@ -17,27 +17,27 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="List as JSON.")] = False,
 ) -> None:
     """List the versions of the model, or do something with one of them."""
-    from ..registry import Registry
+    from ..served import registry
     from ..settings import get_settings
 
     settings = get_settings()
-    registry = Registry(settings.model)
+    versions = registry(settings)
     if upload:
-        typer.echo(registry.publish(upload).name)
+        typer.echo(versions.publish(upload).name)
     elif version is None and (download or delete):
         raise typer.BadParameter("name a version", param_hint="VERSION")
     elif version is None:
-        found = [registry.find(name).model_dump(mode="json") for name in registry.names()]
+        found = [versions.find(name).model_dump(mode="json") for name in versions.names()]
         if as_json:
             typer.echo(json.dumps(found, indent=2))
         else:
             _show(found, settings.model_version)
     elif delete:
-        registry.delete(version)
+        versions.delete(version)
     elif download:
-        typer.echo(registry.fetch(registry.find(version), settings.model_cache))
+        typer.echo(versions.fetch(versions.find(version), settings.model_cache))
     else:
-        typer.echo(registry.find(version).model_dump_json(indent=2))
+        typer.echo(versions.find(version).model_dump_json(indent=2))
 
 
 def _show(versions: list[dict[str, Any]], wanted: str) -> None:
