@@ -24,11 +24,15 @@ ANSWERS = {
 
 NOTHING = '''
 
+class NoArguments(BaseModel):
+    """Nothing to know."""
+
+
 class Nothing(BaseModel):
     """A job that does nothing."""
 
     kind: Literal["nothing"]
-    arguments: dict[str, Any] = {}
+    arguments: NoArguments = NoArguments()
 
 
 Order = Predict | Nothing

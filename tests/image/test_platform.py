@@ -16,15 +16,18 @@ from tests.system import System
 
 pytestmark = pytest.mark.image
 
-RECORDS = 10_000
-"""Records of each job: enough that a worker is killed in the middle of one."""
+MANY = 10_000
+"""Records of a job that is long enough for its worker to be killed in the middle of it."""
+
+FEW = 200
+"""Records of one among many others."""
 
 EVERY_MINUTE = "* * * * *"
 
 
 @pytest.fixture(scope="module")
 def system(project: Any, tags: list[str]) -> Iterator[System]:
-    """A platform with a model and a file to predict from, in which no job was done yet."""
+    """A platform with a model and files to predict from, in which no job was done yet."""
     folder = project("platform")
     assert run(["make", "secrets"], cwd=folder).returncode == 0
     (folder / ".env").write_text(f"PORT=0\nMY_PROJECT_SCHEDULE={EVERY_MINUTE}\nMY_PROJECT_MODEL_LOOK=1\n")
@@ -32,34 +35,36 @@ def system(project: Any, tags: list[str]) -> Iterator[System]:
     system = System(folder)
     try:
         system.start()
-        system.put("inputs.jsonl", "".join(json.dumps({"text": f"user-{n % 200}"}) + "\n" for n in range(RECORDS)))
+        for records in (MANY, FEW):
+            lines = (json.dumps({"text": f"user-{number % 200}"}) + "\n" for number in range(records))
+            system.put(f"{records}.jsonl", "".join(lines))
         yield system
     finally:
         system.down()
 
 
-def order(name: str) -> dict[str, Any]:
-    """A job that writes a file of this name."""
-    return {"arguments": {"source": "inputs.jsonl", "target": f"out/{name}.jsonl"}}
+def order(records: int, name: str) -> dict[str, Any]:
+    """A job that predicts from as many records, and writes a file of this name."""
+    return {"arguments": {"source": f"{records}.jsonl", "target": f"out/{name}.jsonl"}}
 
 
-def assert_done_once(system: System, ids: list[str]) -> None:
+def assert_done_once(system: System, ids: list[str], records: int) -> None:
     """Waits for the jobs, and looks whether each was done as if nothing had happened."""
     jobs = system.ends(ids)
     assert [job["state"] for job in jobs] == ["succeeded"] * len(ids), jobs
     assert len(set(ids)) == len(ids)
-    assert all(job["result"] == {**job["result"], "records": RECORDS, "failed": 0} for job in jobs)
-    assert system.lines([job["result"]["target"] for job in jobs]) == {RECORDS}
+    assert all(job["result"] == {**job["result"], "records": records, "failed": 0} for job in jobs)
+    assert system.lines([job["result"]["target"] for job in jobs]) == {records}
 
 
 def test_no_job_is_lost_and_none_is_done_twice_whatever_is_killed(system: System) -> None:
     system.up("--scale=worker=2")
     ids = []
     for number, killed in enumerate(["worker", "redis", "worker", "postgres", "api"]):
-        ids += [system.submit(f"{number}-{each}", order(f"{number}-{each}")) for each in range(4)]
+        ids += [system.submit(f"{number}-{each}", order(MANY, f"{number}-{each}")) for each in range(4)]
         docker("kill", "--signal=KILL", system.containers(killed)[0])
         system.up("--scale=worker=2")
-    assert_done_once(system, ids)
+    assert_done_once(system, ids, MANY)
 
 
 class Clients:
@@ -109,8 +114,8 @@ class Clients:
         """A job whose acceptance was not heard of is asked for again, with its key, elsewhere."""
         clients, job = dict[str, httpx.Client](), 0
         for number in itertools.count():
-            key = f"scaled-{job}"
-            answer = self._ask(clients, number, "/jobs", json=order(key), headers={"Idempotency-Key": key})
+            key = f"{id(self)}-{job}"
+            answer = self._ask(clients, number, "/jobs", json=order(FEW, key), headers={"Idempotency-Key": key})
             if answer is not None and answer.status_code == 202:
                 self.ids.append(answer.json()["id"])
                 job += 1
@@ -133,7 +138,7 @@ def test_scaling_under_load_loses_no_job_and_breaks_no_request_but_towards_an_ap
     assert {address for address, _ in clients.unanswered}.isdisjoint(first)
     assert {status for path, status in clients.statuses if path == "/predict"} == {200}
     assert {status for path, status in clients.statuses if path == "/jobs"} == {202}
-    assert_done_once(system, clients.ids)
+    assert_done_once(system, clients.ids, FEW)
 
 
 def served(system: System, version: str) -> str:
@@ -169,7 +174,7 @@ def test_versions_of_a_schedule_and_by_hand_are_served_with_no_request_lost_and_
         settings.write(f"MY_PROJECT_MODEL_VERSION={second}\n")
     system.up("api")
     assert system.client.get("/health").json()["revision"] == second
-    assert_done_once(system, clients.ids)
+    assert_done_once(system, clients.ids, FEW)
 
 
 def test_the_scheduler_ends_at_once(system: System) -> None:

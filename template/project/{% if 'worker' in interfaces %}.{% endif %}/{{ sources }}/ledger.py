@@ -53,7 +53,8 @@ class Ledger:
 
     def __init__(self, engine: Engine, attempts: int = 5, worker: str = "") -> None:
         """attempts: failures after which a job is given up. worker: who claims them; by default this process."""
-        self._engine, self._attempts = engine, attempts
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # one statement needs no BEGIN and COMMIT
+        self._attempts = attempts
         self.worker = worker or f"{socket.gethostname()}-{os.getpid()}"
 
     def submit(self, kind: str, arguments: dict[str, Any], key: str | None = None) -> tuple[Job, bool]:
