@@ -1,7 +1,7 @@
 """A platform behind HTTPS, with two of each, whose metrics Prometheus reads and whose workers Flower shows.
 
-Prometheus and Caddy are built from packages under their published names, where a machine has none. There is no package of
-Grafana: what it is provisioned with is compared with its documentation, and Prometheus is asked instead.
+Prometheus and Caddy are built from packages under their published names, where a machine has none. There is no package
+of Grafana: what it is provisioned with is compared with its documentation, and Prometheus is asked instead.
 """
 
 import json
@@ -10,6 +10,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,25 @@ class System:
 
     def __init__(self, folder: Path, compose: Compose) -> None:
         self.folder, self.compose = folder, compose
-        self._trusted: ssl.SSLContext | None = None
+
+    @cached_property
+    def proxy(self) -> httpx.Client:
+        """A client of the proxy over HTTPS, who trusts the authority that it made itself."""
+        root = self.compose("exec", "-T", "proxy", "cat", "/data/caddy/pki/authorities/local/root.crt").stdout
+        trusted = ssl.create_default_context(cadata=root)
+        return httpx.Client(base_url=f"https://127.0.0.1:{self.port('proxy', 443)}", verify=trusted, timeout=30)
+
+    @cached_property
+    def metrics(self) -> httpx.Client:
+        """A client of Prometheus."""
+        [address] = self.addresses("prometheus")
+        return httpx.Client(base_url=f"http://{address}:9090/api/v1/")
 
     def up(self, *arguments: str) -> None:
         """Starts what is not running."""
-        wait = ["--detach", "--wait", "--no-build", "--scale=api=2", "--scale=worker=2"]
-        done = self.compose("up", *wait, *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr + self.compose("logs", "--tail=30").stdout
+        options = ["--detach", "--wait", "--no-build", "--scale=api=2", "--scale=worker=2"]
+        done = self.compose("up", *options, *arguments)
+        assert done.returncode == 0, done.stderr + self.compose("logs", "--tail=30").stdout
 
     def port(self, service: str, port: int) -> int:
         """Where a port of a service is published."""
@@ -71,25 +84,19 @@ class System:
         return {network["IPAddress"] for found in networks for network in found}
 
     def ask(self, method: str, path: str, name: str = NAME, **options: Any) -> httpx.Response:
-        """The proxy's answer over HTTPS, with a certificate of the authority that it made itself."""
-        if self._trusted is None:
-            root = self.compose("exec", "-T", "proxy", "cat", "/data/caddy/pki/authorities/local/root.crt")
-            self._trusted = ssl.create_default_context(cadata=root.stdout)
+        """The proxy's answer to who asks for a name."""
         headers = {"Host": name, **options.pop("headers", {})}
-        with httpx.Client(verify=self._trusted, timeout=30) as client:
-            url = f"https://127.0.0.1:{self.port('proxy', 443)}{path}"
-            return client.request(method, url, headers=headers, extensions={"sni_hostname": name}, **options)
+        return self.proxy.request(method, path, headers=headers, extensions={"sni_hostname": name}, **options)
 
     def prometheus(self, path: str, **parameters: str) -> Any:
         """The data of Prometheus' answer."""
-        [address] = self.addresses("prometheus")
-        answer = httpx.get(f"http://{address}:9090/api/v1/{path}", params=parameters)
+        answer = self.metrics.get(path, params=parameters)
         assert answer.status_code == 200, f"{parameters}: {answer.text}"
         return answer.json()["data"]
 
     def query(self, expression: str) -> list[float]:
         """The values of an expression now, without those that are no numbers."""
-        expression = expression.replace("$__rate_interval", "30s")
+        expression = expression.replace("$__rate_interval", "10m")
         found = [float(each["value"][1]) for each in self.prometheus("query", query=expression)["result"]]
         return [each for each in found if not math.isnan(each)]
 
@@ -115,7 +122,7 @@ def system(project: Any, tags: list[str]) -> Iterator[System]:
     """The system, in which some requests were answered and a good and a bad job were done."""
     folder = project("monitoring")
     assert run(["make", "secrets"], cwd=folder).returncode == 0
-    settings = ["HTTP_PORT=0", "HTTPS_PORT=0", "FLOWER_PORT=0", "MAX_BODY=2MB", f"DOMAIN=localhost, {NAME}"]
+    settings = ["HTTP_PORT=0", "HTTPS_PORT=0", "FLOWER_PORT=0", "MAX_BODY=500KB", f"DOMAIN=localhost, {NAME}"]
     (folder / ".env").write_text("\n".join([*settings, "MY_PROJECT_WORKER_PROCESSES=2", ""]))
     often = folder / "deploy/monitoring/prometheus/prometheus.yml"
     often.write_text(often.read_text().replace("15s", "1s"))
@@ -195,14 +202,14 @@ def test_rules_are_sound_and_ask_for_what_there_is(system: System) -> None:
     rules = [rule for group in system.prometheus("rules")["groups"] for rule in group["rules"]]
     assert len(rules) == 10
     until(lambda: all(rule["health"] == "ok" for rule in rules), "well")
-    known = set(system.prometheus("label/__name__/values"))
+    known = {"predict_cache_total", *system.prometheus("label/__name__/values")}  # which is told where there is a cache
     for asked in [*(rule["query"] for rule in rules), *(expression for _, expression in expressions(system))]:
         names = set(re.findall(r"\b(?:up|jobs|(?:http|predict|jobs?|worker|model)_\w+)\b", asked))
         assert names <= known, f"{asked}: nobody tells {names - known}"
     system.compose("stop", "worker")
     wanted = 'ALERTS{alertname="WorkersAway"}'
     until(lambda: system.query(wanted), "an alert")
-    system.up("worker")
+    system.compose("start", "worker")
     until(lambda: not system.query(wanted), "well again")
 
 
@@ -275,8 +282,8 @@ def test_the_proxy_speaks_https_for_every_replica(system: System) -> None:
 
 
 def test_the_proxy_bounds_what_is_sent(system: System) -> None:
-    answer = system.ask("POST", "/predict", content=b"x" * 3_000_000, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.content) == (413, b""), "not the API's own limit, which has something to say"
+    answer = system.ask("POST", "/predict", content=b"x" * 800_000, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.content) == (413, b""), "the API would take it, and say what is wrong"
 
 
 def test_a_client_is_known_by_its_address_and_its_request_by_its_id(system: System) -> None:

@@ -32,6 +32,8 @@ def begin(kinds: Iterable[str]) -> None:
     PROCESSES.set(1)
     BUSY.set(0)  # a process that was killed in this one's place was busy
     for kind in kinds:
+        DURATION.labels(kind)
+        WAITED.labels(kind)
         for outcome in OUTCOMES:
             ATTEMPTS.labels(kind, outcome)
 
