@@ -32,6 +32,7 @@ class Seaweed:
         return {
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_MAX_ATTEMPTS": "1",
             "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials),
         }
 

@@ -65,7 +65,7 @@ def test_files_and_versions_are_in_the_bucket(system: System) -> None:
     before = client.get("/health").json()["revision"]
     trained = command(system, "train", "--force")
     assert served(system, before) == trained
-    inside = system.compose("exec", "-T", "worker", "my-project", "models", "--json")  # without the entrypoint
+    inside = system.compose("exec", "-T", "worker", "slipway-test-bucket", "models", "--json")  # without the entrypoint
     assert [each["name"] for each in json.loads(inside.stdout)] == [trained, before], inside.stderr
     assert system.compose("exec", "-T", "worker", "find", "/data", "/models", "-name", "*.jsonl").stdout == ""
 
@@ -76,7 +76,7 @@ def test_nobody_reaches_the_bucket_without_its_password_which_is_nowhere(system:
     containers = system.compose("ps", "--all", "--quiet").stdout.split()
     assert password not in docker("inspect", *containers).stdout
     for container in system.compose("ps", "--quiet").stdout.split():
-        assert password not in docker("top", container, "-eo", "args").stdout
+        assert password not in docker("top", container, "-eo", "pid,args").stdout
     logs = system.compose("logs")
     assert password not in logs.stdout + logs.stderr
     [bucket] = system.containers("bucket")
@@ -102,7 +102,7 @@ def test_the_database_moves_from_one_kind_to_another_and_back(system: System) ->
     assert before
     first, second = "s3://app/backups/postgres.jsonl.gz", "s3://app/backups/sqlite.jsonl.gz"
     command(system, "backup", first)
-    sqlite = "env -u MY_PROJECT_DATABASE_PASSWORD MY_PROJECT_DATABASE=sqlite:////tmp/jobs.sqlite my-project"
+    sqlite = "env -u MY_PROJECT_DATABASE_PASSWORD MY_PROJECT_DATABASE=sqlite:////tmp/jobs.sqlite slipway-test-bucket"
     command(system, "sh", "-ec", f"{sqlite} restore {first}; {sqlite} backup {second}")
     refused = system.compose("run", "--rm", "--no-deps", "-T", "api", "restore", second)
     assert refused.returncode == 1

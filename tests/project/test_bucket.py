@@ -17,21 +17,21 @@ import pytest
 
 from tests.engine import PATIENCE
 from tests.project.conftest import Make, Project
+from tests.project.test_checks import BUCKET
 from tests.project.test_real_model import closed_port, one_line
 from tests.relay import relay
 from tests.seaweed import Seaweed, seaweed
 
 pytestmark = pytest.mark.project
 
-MODEL = "s3://app/models"
 LARGE = 200_000_000
 """Bytes of a file that is long under way."""
 
 
 @pytest.fixture(scope="module")
 def project(make_project: Make) -> Project:
-    """A platform with a custom model, which is made without torch."""
-    return make_project(preset="platform", package_manager="pip", hf_task="custom", services=["postgres", "bucket"])
+    """A platform with a bucket."""
+    return make_project(**BUCKET)
 
 
 @pytest.fixture(scope="module")
@@ -173,10 +173,9 @@ def test_a_bucket_that_cannot_be_used_is_one_line_and_nothing_is_published(
     done = project.run("train", **settings | changes)
     assert done.returncode == 1, done.stdout
     error = done.stderr.strip().splitlines()[-1]  # what it says before is how far it is
-    print(broken, time.monotonic() - started, error)
     assert re.match(r"error: s3://\S+/models cannot be used: \S", error)
     assert "Traceback" not in done.stderr and "wrong" not in done.stderr
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 150
     if broken == "full":
         found = project.run("models", "--json", **settings | changes)
         assert found.stdout.strip() in ("[]", "")
@@ -199,7 +198,7 @@ def job(url: str, source: str) -> dict[str, Any]:
     return until(ended)
 
 
-def test_files_of_jobs_live_in_the_bucket(project: Project, settings: dict[str, str], tmp_path: Path) -> None:
+def test_files_of_jobs_live_in_the_bucket(project: Project, settings: dict[str, str]) -> None:
     ok(project.run("train", **settings))
     lines = "".join(json.dumps({"text": f"user-{number % 200}"}) + "\n" for number in range(5000))
     with project.served(**settings) as api:
@@ -231,7 +230,7 @@ def test_a_bucket_that_goes_makes_the_api_not_ready_until_it_is_back(
             [reason] = until(lambda: ready(api.url))
             assert reason.startswith("the storage s3://")
             assert httpx.put(f"{api.url}/files/a", content=b"x", timeout=60).status_code == 503
-            doctor = project.run("doctor", **mine)
+            doctor = project.run("doctor", "--json", **mine)
             assert doctor.returncode == 1 and "mend its address and credentials" in doctor.stdout
             with relay(server.endpoint, there.port):
                 until(lambda: ready(api.url) == [])
@@ -254,7 +253,7 @@ def test_what_stands_in_the_storage_is_whole_whatever_is_killed(
     ok(project.run("migrate", **settings))
     with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as connection, connection:
         connection.execute(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
             "INSERT INTO jobs (id, kind, arguments, state, attempt, failures, done, created_at, due_at) "
             "SELECT hex(randomblob(18)), 'predict', json_object('a', hex(randomblob(200))), 'queued', 0, 0, 0, now, now"
             " FROM n, (SELECT '2026-01-01 00:00:00.000000' AS now)"
@@ -272,7 +271,7 @@ def test_what_stands_in_the_storage_is_whole_whatever_is_killed(
     ok(project.run("backup", place, **settings))
     other = settings | {"MY_PROJECT_DATABASE": f"sqlite:///{tmp_path}/other.sqlite"}
     done = project.run("restore", place, **other)
-    assert (done.returncode, "100,000 of jobs" in done.stderr) == (0, True), done.stderr
+    assert (done.returncode, "30,000 of jobs" in done.stderr) == (0, True), done.stderr
     ok(project.run("backup", folder / "again.jsonl.gz", **other))
     assert (folder / "again.jsonl.gz").read_bytes() == file.read_bytes()
     killed(project, "restore", place, "--force", when=lambda: wal(tmp_path / "other.sqlite") > 5_000_000, **other)

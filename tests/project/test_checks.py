@@ -1,5 +1,7 @@
 """Every kind of generated project installs, is clean, and passes its own tests."""
 
+from typing import Any
+
 import pytest
 
 from tests.program import run
@@ -7,19 +9,22 @@ from tests.project.conftest import Make
 
 pytestmark = pytest.mark.project
 
-KINDS = [
+BUCKET = {"preset": "platform", "package_manager": "pip", "hf_task": "custom", "services": ["postgres", "bucket"]}
+"""A platform whose files and versions are in a bucket; other tests look at it too."""
+
+KINDS: list[dict[str, Any]] = [
     # With ONNX Runtime and torch where a task has both. Custom's come below, with uv, for one interface at a time.
     *({"package_manager": "uv", "hf_task": task} for task in ("feature-extraction", "text-classification", "fill-mask")),
     {"package_manager": "uv", "hf_task": "text-generation", "training": "manual"},
     {"preset": "training", "package_manager": "uv", "hf_task": "text-classification"},
     {"package_manager": "pip", "hf_task": "feature-extraction"},
     {"preset": "platform", "package_manager": "uv", "hf_task": "image-classification"},
-    {"preset": "platform", "package_manager": "pip", "hf_task": "custom"},
+    BUCKET,
 ]
 
 
-@pytest.mark.parametrize("answers", KINDS, ids=lambda answers: "-".join(answers.values()))
-def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers: dict[str, str]) -> None:
+@pytest.mark.parametrize("answers", KINDS, ids=lambda answers: "-".join(map(str, answers.values())))
+def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers: dict[str, Any]) -> None:
     project = make_project(**answers)
     for verb in ("lint", "test"):
         done = project.make(verb)

@@ -51,7 +51,7 @@ def dump(engine: Engine, stream: IO[bytes]) -> dict[str, int]:
         tables = _tables(connection, Table.metadata.tables)
         sizes = {each.name: connection.scalar(select(func.count()).select_from(each)) or 0 for each in tables}
         parts = [Part(name=each.name, columns=each.columns.keys(), rows=sizes[each.name]) for each in tables]
-        with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as packed:
+        with gzip.GzipFile("", "wb", fileobj=stream, mtime=0) as packed:
             packed.write(Head(revision=revision, tables=parts).model_dump_json().encode() + b"\n")
             for table in tables:
                 adapter = _adapter(list(table.columns))

@@ -1,6 +1,7 @@
 """The files that jobs read and write: a folder, or what fsspec knows by another address, such as a bucket."""
 
 import errno
+import io
 import os
 import uuid
 from collections.abc import Iterator
@@ -63,8 +64,8 @@ class Storage:
         if not self.holds(path):
             raise NoSuchFile(f"{path}: no such file in the storage")
         with reached(self._address):
-            stream = self._files.open(self._place(path), "rb")
-        with stream:
+            raw = self._files.open(self._place(path), "rb")
+        with io.BufferedReader(raw) as stream:  # which knows a line that is too long
             yield stream
 
     @contextmanager
