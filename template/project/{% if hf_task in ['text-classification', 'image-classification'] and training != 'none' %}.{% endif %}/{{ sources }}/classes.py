@@ -1,6 +1,5 @@
 """The labels of a classifier: those that it knows, or those of the examples for one that begins to learn."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ class Labels:
     def __init__(self, examples: Dataset) -> None:
         """Raises InvalidInput where there are not two of them."""
         feature = examples.features["label"]
-        self._name: Callable[[Any], Any] = feature.int2str if isinstance(feature, ClassLabel) else str
-        self.names: list[str] = sorted({self._name(label) for label in examples.unique("label")})
+        self._name: Any = feature.int2str if isinstance(feature, ClassLabel) else str
+        self.names = sorted({self._name(label) for label in examples.unique("label")})
         if len(self.names) < 2:
             raise InvalidInput(f"every example has the label {self.names[0]}: there is nothing to tell apart")
         self._numbers: dict[str, int] = {}
