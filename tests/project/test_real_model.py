@@ -156,11 +156,13 @@ def test_a_training_teaches_the_model_a_language_that_it_does_not_know(
     project: Project, minilm: Path, tmp_path: Path
 ) -> None:
     english = [["happy", "old", "red", "small"], ["dog", "house", "ship", "tree"], ["burns", "falls", "runs", "sings"]]
-    other = dict(zip(sum(english, []), "zor milk tan dup kelo vira bos hune prat gim salo wen".split(), strict=True))
+    invented = ["zor", "milk", "tan", "dup", "kelo", "vira", "bos", "hune", "prat", "gim", "salo", "wen"]
+    other = dict(zip(itertools.chain(*english), invented, strict=True))
     texts = list(itertools.product(*english))
     rows = [{"anchor": f"The {' '.join(text)}.", "positive": " ".join(other[word] for word in text)} for text in texts]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    recipe = {"data": str(tmp_path / "pairs.jsonl"), "holdout": 0.3, "epochs": 8, "batch_size": 8, "learning_rate": 2e-4}
+    recipe = {"data": str(tmp_path / "pairs.jsonl"), "holdout": 0.3, "epochs": 8, "batch_size": 8}
+    recipe |= {"learning_rate": 2e-4}
     (tmp_path / "training.yaml").write_text(json.dumps(recipe))
     settings = {"MY_PROJECT_MODEL": str(minilm), "MY_PROJECT_VERSIONS": str(tmp_path / "models")}
     settings |= {"MY_PROJECT_MODEL_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "1"}
