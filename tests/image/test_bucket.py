@@ -100,20 +100,21 @@ def test_nobody_reaches_the_bucket_without_its_password_which_is_nowhere(system:
 def test_the_database_moves_from_one_kind_to_another_and_back(system: System) -> None:
     before = system.client.get("/jobs").json()
     assert before
-    first, second = "s3://app/backups/postgres.jsonl.gz", "s3://app/backups/sqlite.jsonl.gz"
+    first, second, third = (f"s3://app/backups/{name}.jsonl.gz" for name in ("postgres", "sqlite", "again"))
+    system.compose("stop", "--timeout=10", "api", "worker")
     command(system, "backup", first)
     sqlite = "env -u MY_PROJECT_DATABASE_PASSWORD MY_PROJECT_DATABASE=sqlite:////tmp/jobs.sqlite slipway-test-bucket"
     command(system, "sh", "-ec", f"{sqlite} restore {first}; {sqlite} backup {second}")
     refused = system.compose("run", "--rm", "--no-deps", "-T", "api", "restore", second)
     assert refused.returncode == 1
-    assert refused.stderr.strip().splitlines()[-1] == (
-        "error: the database is not empty: --force deletes what it holds"
-    )
-    system.compose("stop", "api", "worker")
+    said = refused.stderr.strip().splitlines()[-1]
+    assert said == "error: the database is not empty: --force deletes what it holds"
     command(system, "restore", "--force", second)
+    command(system, "backup", third)
+    read = "import fsspec, sys; print(len({fsspec.open(each).open().read() for each in sys.argv[1:]}))"
+    assert command(system, "python", "-c", read, first, second, third) == "1"
     system.up("--scale=schedule=0")
     assert system.client.get("/jobs").json() == before
-    command(system, "backup", "/tmp/again.jsonl.gz")
 
 
 def test_a_bucket_that_is_away_is_said_and_what_it_held_is_there_again(system: System) -> None:
