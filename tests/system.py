@@ -86,6 +86,16 @@ class System:
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
+    def served(self, version: str) -> str:
+        """The version that is served as soon as it is another one."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = str(self.client.get("/health").raise_for_status().json()["revision"])
+            if found != version:
+                return found
+            assert time.monotonic() < deadline, self.compose("logs", "--tail=20", "schedule", "api").stdout
+            time.sleep(0.5)
+
     def ends(self, ids: Sequence[str], patience: float = 4 * PATIENCE) -> list[dict[str, Any]]:
         """The jobs when all have ended."""
         deadline = time.monotonic() + patience

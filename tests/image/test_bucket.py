@@ -10,9 +10,8 @@ import pytest
 
 from tests.answers import ROOT
 from tests.engine import PATIENCE, build, docker
-from tests.image.test_compose import compose_of
-from tests.image.test_platform import System, ends, served
 from tests.program import run
+from tests.system import System
 
 pytestmark = pytest.mark.image
 
@@ -32,18 +31,16 @@ def system(seaweedfs: None, project: Callable[[str], Path], tags: list[str]) -> 
     folder = project("bucket")
     assert run(["make", "secrets"], cwd=folder).returncode == 0
     (folder / ".env").write_text("PORT=0\nMY_PROJECT_MODEL_LOOK=1\n")
-    compose = compose_of(folder, "compose.yaml")
     tags.append("slipway-test-bucket")
-    system = System(folder, compose)
+    system = System(folder)
     try:
-        done = compose("build")
-        assert done.returncode == 0, done.stdout + done.stderr
-        done = compose("run", "--rm", "-T", "api", "train")
-        assert done.returncode == 0, done.stdout + done.stderr
+        for arguments in (["build"], ["run", "--rm", "-T", "api", "train"]):
+            done = system.compose(*arguments)
+            assert done.returncode == 0, done.stdout + done.stderr
         system.up("--scale=schedule=0")
         yield system
     finally:
-        compose("down", "--volumes", "--timeout=1")
+        system.down()
 
 
 def command(system: System, *arguments: str) -> str:
@@ -58,13 +55,13 @@ def test_files_and_versions_are_in_the_bucket(system: System) -> None:
     content = "".join(json.dumps({"text": f"user-{number % 200}"}) + "\n" for number in range(1000))
     assert client.put("/files/in/users.jsonl", content=content).status_code == 201
     asked = client.post("/jobs", json={"arguments": {"source": "in/users.jsonl"}}).raise_for_status().json()
-    [job] = ends(system, [asked["id"]])
+    [job] = system.ends([asked["id"]])
     assert job["state"] == "succeeded", job
     result = client.get(f"/files/{job['result']['target']}").raise_for_status()
     assert len(result.text.splitlines()) == 1000
     before = client.get("/health").json()["revision"]
     trained = command(system, "train", "--force")
-    assert served(system, before) == trained
+    assert system.served(before) == trained
     inside = system.compose("exec", "-T", "worker", "slipway-test-bucket", "models", "--json")  # without the entrypoint
     assert [each["name"] for each in json.loads(inside.stdout)] == [trained, before], inside.stderr
     assert system.compose("exec", "-T", "worker", "find", "/data", "/models", "-name", "*.jsonl").stdout == ""

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.engine import PATIENCE, docker
+from tests.engine import docker
 from tests.program import run
 from tests.system import System
 
@@ -141,29 +141,18 @@ def test_scaling_under_load_loses_no_job_and_breaks_no_request_but_towards_an_ap
     assert_done_once(system, clients.ids, FEW)
 
 
-def served(system: System, version: str) -> str:
-    """The version that is served as soon as it is another one."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        found = str(system.client.get("/health").raise_for_status().json()["revision"])
-        if found != version:
-            return found
-        assert time.monotonic() < deadline, system.compose("logs", "--tail=20", "schedule", "api").stdout
-        time.sleep(0.5)
-
-
 def test_versions_of_a_schedule_and_by_hand_are_served_with_no_request_lost_and_an_older_one_by_setting(
     system: System,
 ) -> None:
     first = str(system.client.get("/health").json()["revision"])
     with Clients(system, system.addresses()) as clients:
-        second = served(system, first)
+        second = system.served(first)
         system.compose("stop", "schedule")
         before = str(system.client.get("/health").json()["revision"])
         done = system.compose("run", "--rm", "--no-deps", "-T", "api", "train")
         assert done.returncode == 0, done.stderr
         third = done.stdout.strip()
-        assert served(system, before) == third
+        assert system.served(before) == third
     assert first < second <= before < third
     assert clients.unanswered == []
     assert {status for _, status in clients.statuses} == {200, 202}
