@@ -6,7 +6,6 @@ started anew or cut off from the network. A job that was accepted must end as it
 answer to it asks for again, with the same key. Needs a Docker engine, and a network or a package cache.
 """
 
-import itertools
 import re
 import sys
 import threading
@@ -65,12 +64,13 @@ class Load:
 
     def _run(self) -> None:
         try:
-            for number in itertools.count():
-                while self._is_enough():
-                    if self._ended.wait(0.5):
-                        return
-                order = {"arguments": {"source": "inputs.txt", "target": f"out/{number}.txt"}}
-                self.ids.append(self._system.submit(f"key-{number}", order))
+            while not self._ended.is_set():
+                if self._is_enough():
+                    self._ended.wait(0.5)
+                    continue
+                key = f"key-{len(self.ids)}"
+                order = {"arguments": {"source": "inputs.txt", "target": f"out/{key}.txt"}}
+                self.ids.append(self._system.submit(key, order))
         except BaseException as failure:
             self._failure = failure
 
