@@ -6,13 +6,14 @@ started anew or cut off from the network. A job that was accepted must end as it
 answer to it asks for again, with the same key. Needs a Docker engine, and a network or a package cache.
 """
 
-import itertools
 import re
 import sys
 import threading
 import time
 from collections import Counter
 from datetime import datetime
+
+import httpx
 
 from benchmarks import report
 from benchmarks.platform import running
@@ -23,6 +24,9 @@ from tests.system import System
 SLUG = "slipway-benchmark-faults"
 RECORDS = 5_000
 """Records of each job: enough that most faults meet one in its middle."""
+
+WAITING = 10
+"""Jobs that wait, at most, until more are asked for."""
 
 FAULTS = [
     ("kill", "worker", 0),
@@ -39,11 +43,11 @@ FAULTS = [
 
 
 class Load:
-    """Jobs that are asked for at an even pace until it ends; each is asked for until it is accepted."""
+    """Jobs that are asked for until it ends, so that some always wait; each is asked for until it is accepted."""
 
-    def __init__(self, system: System, pace: float) -> None:
+    def __init__(self, system: System) -> None:
         self.ids: list[str] = []
-        self._system, self._pace = system, pace
+        self._system = system
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._failure: BaseException | None = None
@@ -60,13 +64,23 @@ class Load:
 
     def _run(self) -> None:
         try:
-            for number in itertools.count():
-                order = {"arguments": {"source": "inputs.txt", "target": f"out/{number}.txt"}}
-                self.ids.append(self._system.submit(f"key-{number}", order))
-                if self._ended.wait(self._pace):
-                    return
+            while not self._ended.is_set():
+                if self._is_enough():
+                    self._ended.wait(0.5)
+                    continue
+                key = f"key-{len(self.ids)}"
+                order = {"arguments": {"source": "inputs.txt", "target": f"out/{key}.txt"}}
+                self.ids.append(self._system.submit(key, order))
         except BaseException as failure:
             self._failure = failure
+
+    def _is_enough(self) -> bool:
+        try:
+            with self._system.client as client:
+                waiting = client.get("/jobs", params={"state": "queued", "limit": WAITING}).raise_for_status().json()
+        except (httpx.HTTPError, IndexError):  # what cannot be asked now is asked for the next job
+            return False
+        return len(waiting) == WAITING
 
 
 def inject(system: System, what: str, service: str, seconds: float) -> None:
@@ -88,14 +102,14 @@ def inject(system: System, what: str, service: str, seconds: float) -> None:
     system.up("--scale=worker=2")
 
 
-def measure(system: System, rounds: int, pace: float) -> list[Row]:
+def measure(system: System, rounds: int) -> list[Row]:
     """What the rounds give."""
     system.put("inputs.txt", "".join(f"user-{number % 200}\n" for number in range(RECORDS)))
     system.up("--scale=worker=2")
     survived: Counter[str] = Counter()
-    with Load(system, pace) as load:
+    with Load(system) as load:
         for what, service, seconds in FAULTS * rounds:
-            time.sleep(3 * pace)  # work is under way again
+            time.sleep(3)  # work is under way again
             inject(system, what, service, seconds)
             survived[f"{what} {service}"] += 1
             say(f"{what} {service}: {len(load.ids)} jobs were accepted so far")
@@ -128,11 +142,10 @@ def main() -> int:
     """Measures and reports."""
     parser = report.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3, help=f"times {len(FAULTS)} faults (3)")
-    parser.add_argument("--pace", type=float, default=1, help="seconds between two jobs (1)")
     options = parser.parse_args()
     loaded = report.load()
     with running(SLUG) as system:
-        rows = measure(system, options.rounds, options.pace)
+        rows = measure(system, options.rounds)
     return report.finish(rows, loaded, options.json)
 
 
