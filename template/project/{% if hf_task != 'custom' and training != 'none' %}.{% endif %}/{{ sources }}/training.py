@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -171,11 +171,9 @@ def _trainer(
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written to its end: the state is what is written last."""
     for each in sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
-        try:
+        with suppress(OSError, ValueError):
             json.loads((each / "trainer_state.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        return each
+            return each
     return None
 
 
