@@ -1,7 +1,7 @@
 """A platform on the real engine, run as in production: what its tests and its measurements share."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -33,8 +33,10 @@ class System:
 
     def up(self, *arguments: str) -> None:
         """Starts what is not running, and returns when all of it is well."""
-        done = self.compose("up", "--detach", "--wait", "--no-build", *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr + self.compose("logs", "--tail=50").stdout
+        deadline = time.monotonic() + PATIENCE
+        while (done := self.compose("up", "--detach", "--wait", "--no-build", *arguments)).returncode != 0:
+            # compose gives up on what is not well now, though it may be so a second later
+            assert time.monotonic() < deadline, done.stderr + self.compose("logs", "--tail=20").stdout
 
     def down(self) -> None:
         """Removes everything but the image."""
@@ -72,13 +74,13 @@ class System:
         assert done.returncode == 0, done.stderr
         return [line.split(",") for line in done.stdout.splitlines()]
 
-    def submit(self, key: str, order: dict[str, Any], address: Callable[[], str] | None = None) -> str:
+    def submit(self, key: str, order: dict[str, Any]) -> str:
         """The id of a job that is accepted, however often it has to be asked for."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + 4 * PATIENCE
         while True:
             try:
-                base = address() if address else self.addresses()[0]
-                answer = httpx.post(f"{base}/jobs", json=order, headers={"Idempotency-Key": key}, timeout=30)
+                with self.client as client:
+                    answer = client.post("/jobs", json=order, headers={"Idempotency-Key": key})
                 if answer.status_code == 202:
                     return str(answer.json()["id"])
             except (httpx.HTTPError, IndexError):  # what it stands on may be away
