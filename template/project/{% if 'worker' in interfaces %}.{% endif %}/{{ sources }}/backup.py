@@ -95,7 +95,7 @@ def _fill(connection: Connection, part: Part, lines: Iterator[bytes]) -> None:
     rows = map(_adapter(columns).validate_json, lines)
     count = 0
     while chunk := list(islice(rows, CHUNK)):
-        values = [map(_or, row, nothing) for row in chunk]
+        values = [[_or(*each) for each in zip(row, nothing, strict=True)] for row in chunk]
         connection.execute(insert(table), [dict(zip(part.columns, row, strict=True)) for row in values])
         count += len(chunk)
     if count < part.rows:

@@ -113,10 +113,8 @@ class PublicHosts(httpcore.AsyncNetworkBackend):
         if host not in self._named and not all(map(is_public, addresses)):
             raise InvalidInput(f"{host} is not a public host")
         for address in addresses[:-1]:
-            try:
+            with suppress(httpcore.NetworkError, httpcore.TimeoutException):
                 return await self._backend.connect_tcp(address, port, *arguments, **options)
-            except (httpcore.NetworkError, httpcore.TimeoutException):
-                continue
         return await self._backend.connect_tcp(addresses[-1], port, *arguments, **options)
 
 

@@ -158,9 +158,9 @@ def reached(address: str) -> Iterator[None]:
     """Turns what a store raises, each kind its own, into StorageUnavailable with one line."""
     try:
         yield
-    except (InvalidInput, DatabaseUnavailable, StorageUnavailable):
-        raise
     except Exception as error:
+        if isinstance(error, InvalidInput | DatabaseUnavailable | StorageUnavailable):
+            raise
         said = " ".join(str(error).split()) or type(error).__name__
         is_full = isinstance(error, OSError) and error.errno in FULL
         raise (StorageFull if is_full else StorageUnavailable)(f"{address} cannot be used: {said}") from error
