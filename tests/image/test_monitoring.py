@@ -290,11 +290,18 @@ def test_the_proxy_bounds_what_is_sent(system: System) -> None:
 def test_a_client_is_known_by_its_address_and_its_request_by_its_id(system: System) -> None:
     forged = {"X-Forwarded-For": "203.0.113.9", "X-Request-ID": "the-clients-own"}
     assert system.ask("GET", "/jobs", headers=forged).headers["X-Request-ID"] == "the-clients-own"
-    [line] = [line for line in system.log("api") if line.get("request_id") == "the-clients-own" and "client" in line]
+
+    def logged(id: str) -> list[dict[str, Any]]:
+        return [line for line in system.log("api") if line.get("request_id") == id and "client" in line]
+
+    [line] = until(lambda: logged("the-clients-own"), "logged")  # a log comes behind what it tells of
     client = line["client"].rpartition(":")[0]
     assert client != "203.0.113.9"
     assert client not in system.addresses("proxy"), "the limit of requests would count all clients as one"
     named = system.ask("GET", "/jobs").headers["X-Request-ID"]
-    assert [line for line in system.log("api") if line.get("request_id") == named]
-    asked = [line["resp_headers"].get("X-Request-Id") for line in system.log("proxy") if "request" in line]
-    assert [named] in asked
+    assert until(lambda: logged(named), "logged")
+
+    def passed_on() -> list[list[str] | None]:
+        return [line["resp_headers"].get("X-Request-Id") for line in system.log("proxy") if "request" in line]
+
+    until(lambda: [named] in passed_on(), "logged by the proxy")
