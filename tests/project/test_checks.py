@@ -13,12 +13,12 @@ BUCKET = {"preset": "platform", "package_manager": "pip", "hf_task": "custom", "
 """A platform whose files and versions are in a bucket; other tests look at it too."""
 
 KINDS: list[dict[str, Any]] = [
-    # With ONNX Runtime and torch where a task has both. Custom's come below, with uv, for one interface at a time.
+    # With ONNX Runtime and torch where a task has both; with pip the last. Custom's come below, with uv, for one interface
+    # at a time.
     *({"package_manager": "uv", "hf_task": task} for task in ("feature-extraction", "fill-mask")),
     {"package_manager": "uv", "hf_task": "text-classification"},
     {"package_manager": "uv", "hf_task": "text-generation", "training": "manual"},
     {"preset": "training", "package_manager": "uv", "hf_task": "text-classification"},
-    {"package_manager": "pip", "hf_task": "feature-extraction"},
     {"preset": "platform", "package_manager": "uv", "hf_task": "image-classification"},
     BUCKET,
 ]

@@ -9,6 +9,7 @@ import pytest
 from tests.engine import attempt, docker, need_engine
 from tests.program import run
 from tests.project.conftest import Make
+from tests.project.test_checks import BUCKET
 
 pytestmark = pytest.mark.project
 
@@ -31,7 +32,7 @@ def postgresql(image: str) -> Iterator[str]:
 
 def test_jobs_and_migrations_hold_on_a_real_postgresql(make_project: Make) -> None:
     need_engine()
-    project = make_project(preset="platform", package_manager="pip", hf_task="custom")
+    project = make_project(**BUCKET)
     [image] = re.findall(r"image: (.*postgres:.*)", (project.path / "compose.yaml").read_text())
     with postgresql(image) as address:
         environment = project.environment | {"TEST_DATABASE": address}
