@@ -14,7 +14,7 @@ from tests.project.test_checks import BUCKET
 pytestmark = pytest.mark.project
 
 READY = "until pg_isready --quiet --host 127.0.0.1; do sleep 0.1; done"
-FILES = [f"tests/test_{name}.py" for name in ("jobs", "journal", "ledger")]
+FILES = [f"tests/test_{name}.py" for name in ("journal", "ledger")]
 
 
 @contextmanager
