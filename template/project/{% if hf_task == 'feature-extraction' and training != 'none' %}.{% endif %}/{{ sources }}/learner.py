@@ -96,7 +96,8 @@ class Learner:
 
     def measure(self, prediction: EvalPrediction) -> dict[str, float]:
         """The part of the texts that are nearest to their own partner, among the partners of all of them."""
-        anchors, positives = prediction.predictions
+        vectors: Any = prediction.predictions
+        anchors, positives = vectors
         nearest = [int((positives @ anchor).argmax()) for anchor in anchors]
         return {"accuracy": float(np.mean(np.equal(nearest, range(len(anchors)))))}
 
@@ -107,7 +108,6 @@ class Learner:
         self.network.network.save_pretrained(folder / self.sentence.transformer)
         self.tokenizer.save_pretrained(folder / self.sentence.transformer)
         for name, layer in zip(self.sentence.dense_folders, self.network.dense, strict=True):
-            save_file(
-                {f"linear.{key}": value.contiguous() for key, value in layer[0].state_dict().items()},
-                folder / name / "model.safetensors",
-            )
+            linear = next(layer.children()).state_dict()
+            tensors = {f"linear.{key}": value.contiguous() for key, value in linear.items()}
+            save_file(tensors, folder / name / "model.safetensors")

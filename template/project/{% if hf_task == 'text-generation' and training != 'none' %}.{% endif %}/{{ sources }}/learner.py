@@ -30,7 +30,7 @@ class Training(Recipe):
     max_tokens: Annotated[int, Field(ge=2)] = 512
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-4
     rank: Annotated[int, Field(ge=1, le=1024)] = 16
-    alpha: Annotated[float, Field(gt=0)] = 32
+    alpha: Annotated[int, Field(ge=1)] = 32
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
 
 
@@ -45,7 +45,7 @@ class Learner:
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.published_as = load(AutoConfig, folder).dtype or torch.float32
-        self.network = load(AutoModelForCausalLM, folder, dtype=torch.float32)
+        self.network: Any = load(AutoModelForCausalLM, folder, dtype=torch.float32)
         self.longest = min(training.max_tokens, longest_input(self.tokenizer, self.network))
         self.collate = DataCollatorForTokenClassification(self.tokenizer)
         if learns:

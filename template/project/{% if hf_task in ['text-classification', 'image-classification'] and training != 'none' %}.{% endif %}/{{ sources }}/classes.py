@@ -18,7 +18,7 @@ class Labels:
         """Raises InvalidInput where there are not two of them."""
         feature = examples.features["label"]
         self._name: Any = feature.int2str if isinstance(feature, ClassLabel) else str
-        self.names = sorted({self._name(label) for label in examples.unique("label")})
+        self.names = sorted({str(self._name(label)) for label in examples.unique("label")})
         if len(self.names) < 2:
             raise InvalidInput(f"every example has the label {self.names[0]}: there is nothing to tell apart")
         self._numbers: dict[str, int] = {}
