@@ -14,22 +14,22 @@ ENDS = ("succeeded", "failed", "cancelled")
 
 
 class System:
-    """The containers of a project in a folder."""
+    """The containers of a project in a folder, of its files for production."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *files: str) -> None:
         self.folder = folder
+        self._files = [f"--file={folder / file}" for file in files or ["compose.yaml"]]
 
     def compose(self, *arguments: str, **options: Any) -> CompletedProcess[str]:
-        """Runs docker compose without the files for development; never raises for its exit code."""
-        file = f"--file={self.folder / 'compose.yaml'}"
-        return attempt("compose", file, "--progress=quiet", *arguments, cwd=self.folder, **options)
+        """Runs docker compose; never raises for its exit code."""
+        return attempt("compose", *self._files, "--progress=quiet", *arguments, cwd=self.folder, **options)
 
-    def start(self) -> None:
-        """Makes passwords, image and model, and starts everything."""
+    def start(self, *arguments: str) -> None:
+        """Makes image and model, and starts everything, or the services that are named."""
         for command in (["build"], ["run", "--rm", "--no-deps", "-T", "api", "train"]):
             done = self.compose(*command)
             assert done.returncode == 0, done.stdout + done.stderr
-        self.up()
+        self.up(*arguments)
 
     def up(self, *arguments: str) -> None:
         """Starts what is not running, and returns when all of it is well."""
@@ -40,7 +40,7 @@ class System:
 
     def down(self) -> None:
         """Removes everything but the image."""
-        self.compose("down", "--volumes", "--timeout=1")
+        self.compose("--profile=*", "down", "--volumes", "--timeout=1")
 
     def containers(self, service: str) -> list[str]:
         """Those of a service that run, the oldest first."""
