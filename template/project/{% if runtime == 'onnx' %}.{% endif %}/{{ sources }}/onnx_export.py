@@ -30,9 +30,6 @@ TOLERANCE = 1e-3
 AGREEMENT = 0.98
 """What the 8-bit graph has to reach on average: `onnx_graph.agreement` says of what."""
 
-LARGEST_FILE = 1_900_000_000
-"""Bytes of weights from which on they lie in a file beside the graph, which may have 2 GiB."""
-
 TALKATIVE = ("torch", "torch.onnx", "onnxscript", "onnx_ir")
 """Loggers of the exporter."""
 
@@ -92,7 +89,6 @@ def _make(weights: Path, folder: Path, settings: Settings, say: Callable[[str], 
     say("exporting")
     graph = onnx_graph.Graph(predictor).eval()
     example = onnx_graph.features(predictor, predictor.prepare(inputs[:3], onnx_graph.PARAMETERS))
-    is_large = sum(each.nbytes for each in graph.parameters()) > LARGEST_FILE
     try:
         program: Any = torch.onnx.export(
             graph, (), kwargs=example, dynamo=True, dynamic_shapes=onnx_graph.DYNAMIC, verbose=False
@@ -101,11 +97,12 @@ def _make(weights: Path, folder: Path, settings: Settings, say: Callable[[str], 
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelUnavailable(f"{predictor.model} cannot be exported: {reason[0]}; keep runtime torch") from error
     _forget_shapes(program.model.graph)
-    program.save(folder / GRAPHS["fp32"], external_data=is_large)
+    # Weights in a file beside the graph are mapped, not read: what is looked up in them needs no memory, and is shared.
+    program.save(folder / GRAPHS["fp32"], external_data=True)
 
     say("quantising")
     options: dict[str, Any] = {"per_channel": True, "weight_type": QuantType.QInt8, "op_types_to_quantize": QUANTISED}
-    quantize_dynamic(folder / GRAPHS["fp32"], folder / GRAPHS["int8"], use_external_data_format=is_large, **options)
+    quantize_dynamic(folder / GRAPHS["fp32"], folder / GRAPHS["int8"], use_external_data_format=True, **options)
 
     say("comparing with torch")
     expected = predictor.predict(inputs, onnx_graph.PARAMETERS)
@@ -170,6 +167,8 @@ def _list_files(folder: Path, settings: Settings) -> None:
     """Writes the manifest, in the form of that of weights."""
     model, commit = identify(settings)
     paths = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
+    for path in paths:
+        path.chmod(0o644)  # those of weights are their owner's alone at first
     files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in paths}
     content = {
         "model": model,
