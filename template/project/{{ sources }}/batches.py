@@ -27,6 +27,8 @@ class Budget:
     items: int = 32
     tokens: int = 1024
     """Padding included; an item that is longer is computed alone."""
+    padding: int | None = None
+    """What an item may be padded with, at most; None is no limit. Where a batch begins cheaply, padding costs more."""
 
     def cut(self, entries: Sequence[T], item: Callable[[T], Item]) -> Iterator[list[T]]:
         """Batches of what `item` finds in the entries, within the budget; the longest of a group come first."""
@@ -36,8 +38,13 @@ class Budget:
         for group in groups.values():
             batch: list[T] = []
             for entry in sorted(group, key=lambda each: item(each).size, reverse=True):
-                if batch and (len(batch) == self.items or (len(batch) + 1) * item(batch[0]).size > self.tokens):
+                if batch and not self._has_room(len(batch), item(batch[0]).size, item(entry).size):
                     yield batch
                     batch = []
                 batch.append(entry)
             yield batch
+
+    def _has_room(self, count: int, longest: int, size: int) -> bool:
+        """For an item of this size beside so many others."""
+        is_near = self.padding is None or longest - size <= self.padding
+        return count < self.items and (count + 1) * longest <= self.tokens and is_near

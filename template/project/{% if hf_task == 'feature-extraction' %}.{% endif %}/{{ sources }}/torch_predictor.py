@@ -23,7 +23,7 @@ class TorchPredictor(Predictor):
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.model, self.revision = identify(settings)
-        self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens)
+        self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens, settings.max_padding)
         self.config = SentenceConfig.read(folder)
         self.tokenizer = load(AutoTokenizer, folder / self.config.transformer)
         self.network = load_network(AutoModel, folder / self.config.transformer, settings)

@@ -20,7 +20,7 @@ class TorchPredictor(Predictor):
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.model, self.revision = identify(settings)
-        self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens)
+        self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens, settings.max_padding)
         self.tokenizer = load(AutoTokenizer, folder)
         self.network = load_network(AutoModelForSequenceClassification, folder, settings)
         self.longest = longest_input(self.tokenizer, self.network)

@@ -19,7 +19,7 @@ class OnnxPredictor(Predictor):
     def __init__(self, settings: Settings) -> None:
         self._exported = Exported(settings)
         self.model, self.revision = self._exported.model, self._exported.revision
-        self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens)
+        self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens, settings.max_padding)
         self._tokenizer = OnnxTokenizer(self._exported)
         self._config = SentenceConfig(**self._exported.facts["sentence"])
         self._width: int = self._exported.facts["width"]
