@@ -63,6 +63,17 @@ def get(request: Request, path: str) -> StreamingResponse:
     return StreamingResponse(sent, media_type="application/octet-stream", headers=headers)
 
 
+@router.delete("/{path:path}", status_code=204)
+def delete(request: Request, path: str) -> None:
+    """Delete a file."""
+    try:
+        _storage(request).delete(path)
+    except NoSuchFile as error:
+        raise HTTPException(404, str(error)) from None
+    except StorageUnavailable as error:
+        raise HTTPException(503, str(error), {"Retry-After": "5"}) from None
+
+
 def _storage(request: Request) -> Storage:
     jobs: Jobs = request.app.state.jobs
     return jobs.storage

@@ -74,6 +74,13 @@ class Storage:
         with replacing(self._files, self._place(path), self._address) as stream:
             yield stream
 
+    def delete(self, path: str) -> None:
+        """Takes a file away. Raises NoSuchFile."""
+        if not self.holds(path):
+            raise NoSuchFile(f"{path}: no such file in the storage")
+        with reached(self._address):
+            self._files.rm_file(self._place(path))
+
     def reason(self) -> str | None:
         """Why it cannot be used; None if it can. Waits for PATIENCE at most."""
         self._look = self._look or self._looks.submit(self._reach)
