@@ -60,6 +60,10 @@ def _agree(row: dict[str, Any]) -> bool:
         return False
     if "monitoring" in services and "api" not in interfaces:
         return False
+    if row.get("weights") == "bucket" and task != "custom" and row.get("hf_model", "default") != "":
+        trains = row.get("training", "manual") != "none" and row.get("runtime", "torch") == "torch"
+        if not trains or "bucket" not in row.get("services", ["bucket"]):
+            return False
     if task == "custom" and row.get("hf_model", "default") != "default":
         return False
     if task == "custom" and row.get("training") == "none":

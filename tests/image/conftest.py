@@ -43,6 +43,13 @@ SETS: dict[str, dict[str, Any]] = {
     "platform": {**SMALL, "preset": "platform", **named("slipway-test-platform")},
     "monitoring": {**SMALL, "preset": "platform", **named("slipway-test-monitoring")},
     "bucket": {**SMALL, "preset": "platform", "services": ["postgres", "bucket"], **named("slipway-test-bucket")},
+    "seeded": {
+        "runtime": "torch",
+        "training": "manual",
+        "services": ["bucket"],
+        "weights": "bucket",
+        **named("slipway-test-seeded"),
+    },
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},
 }
 PORT = 48193

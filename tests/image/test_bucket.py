@@ -10,6 +10,7 @@ import pytest
 
 from tests.answers import ROOT
 from tests.engine import PATIENCE, build, docker
+from tests.hub import Hub
 from tests.program import run
 from tests.system import System
 
@@ -128,3 +129,25 @@ def test_a_bucket_that_is_away_is_said_and_what_it_held_is_there_again(system: S
     system.up("--scale=schedule=0")
     assert client.get("/ready").status_code == 200
     assert client.get("/files/kept").content == b"kept"
+
+
+@pytest.mark.exhaustive
+def test_weights_of_the_hub_are_put_there_once_and_served_without_the_hub(
+    seaweedfs: None, project: Callable[[str], Path], hub: Hub, tags: list[str]
+) -> None:
+    folder = project("seeded")
+    assert run(["make", "secrets"], cwd=folder).returncode == 0
+    tags.append("slipway-test-seeded")
+    system = System(folder)
+    versions = set()
+    try:
+        for endpoint in (hub.endpoint, "http://127.0.0.1:1"):
+            (folder / ".env").write_text(f"PORT=0\nHF_ENDPOINT={endpoint}\n")
+            done = system.compose("up", "--detach", "--wait", "--force-recreate", "--build")
+            assert done.returncode == 0, done.stderr + system.compose("logs", "--tail=20").stdout
+            versions.add(system.client.get("/health").json()["revision"])
+            answer = system.client.post("/predict", json={"inputs": "A happy dog."})
+            assert len(answer.raise_for_status().json()) == 384
+        assert len(versions) == 1
+    finally:
+        system.down()

@@ -15,9 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import rows
 from tests.engine import PATIENCE
 from tests.project.conftest import Make, Project
-from tests.project.test_checks import BUCKET
+from tests.project.test_checks import BUCKET, TRAINED
+from tests.project.test_clients import tiny_model
 from tests.project.test_real_model import closed_port, one_line
 from tests.relay import relay
 from tests.seaweed import Seaweed, seaweed
@@ -105,6 +107,23 @@ def test_versions_live_in_the_bucket(project: Project, settings: dict[str, str])
     assert [each["name"] for each in versions(project, settings)] == [first]
 
 
+def test_the_weights_of_a_model_of_the_hub_live_in_the_bucket(
+    make_project: Make, server: Seaweed, tmp_path: Path
+) -> None:
+    project = make_project(**TRAINED)
+    settings = server.settings | {
+        "MY_PROJECT_VERSIONS": "s3://weights/models",
+        "MY_PROJECT_MODEL_CACHE": str(tmp_path / "cache"),
+        "HF_ENDPOINT": closed_port(),
+    }
+    ok(project.run("bucket", **settings))
+    name = ok(project.run("seed", **settings, **tiny_model(project, tmp_path / "model")))
+    assert ok(project.run("seed", **settings)) == name, "nobody is asked for what is there"
+    with project.served(**settings) as api:
+        assert httpx.get(f"{api.url}/health").json()["revision"] == name
+        assert httpx.post(f"{api.url}/predict", json={"inputs": "a happy"}, timeout=60).status_code == 200
+
+
 def test_an_upload_that_is_killed_is_never_seen(
     project: Project, server: Seaweed, settings: dict[str, str], large: Path
 ) -> None:
@@ -157,7 +176,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
         yield server
 
 
-@pytest.mark.parametrize("broken", ["keys", "unreachable", "full", "no bucket"])
+@pytest.mark.parametrize(
+    "broken", rows(["keys", "unreachable", "full", "no bucket"], ["keys", "unreachable", "no bucket"])
+)
 def test_a_bucket_that_cannot_be_used_is_one_line_and_nothing_is_published(
     project: Project, settings: dict[str, str], full: Seaweed, tmp_path: Path, broken: str
 ) -> None:

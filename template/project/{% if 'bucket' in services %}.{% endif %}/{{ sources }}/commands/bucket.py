@@ -10,7 +10,7 @@ def bucket() -> None:
     from ..settings import get_settings
 
     settings = get_settings()
-    for address in {str(getattr(settings, name, "")) for name in ("model", "storage")}:
+    for address in {str(getattr(settings, name, "")) for name in ("model", "versions", "storage")}:
         if not address.startswith("s3://"):
             continue
         try:
