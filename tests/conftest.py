@@ -3,8 +3,9 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,11 @@ def need_program(name: str) -> str:
     path = shutil.which(name)
     need(path, f"needs the program {name}")
     return str(path)
+
+
+def rows(every: Iterable[Any], always: Container[Any]) -> list[Any]:
+    """Values for a parameter: those that are always tested, and for before a release the others."""
+    return [each if each in always else pytest.param(each, marks=pytest.mark.exhaustive) for each in every]
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import rows
 from tests.engine import ZSTD, attempt, build, cache_kept, docker, need_engine, outcome, reproduced, started
 from tests.existing_code.repositories import SHAPES, commands_of, dockerfile, given
 from tests.program import run
@@ -23,6 +24,7 @@ RENEW = "docker build --target lock --output . ."
 PAGES = ["flat", "api-string"]
 """Repositories, with commands alone and with an API, whose page is tried line by line."""
 
+NAMES = rows(SHAPES, PAGES)
 APIS = [name for name, shape in SHAPES.items() if shape.route]
 
 
@@ -36,7 +38,7 @@ def test_the_lock_holds_torch_for_the_accelerator_and_nothing_for_another(
         assert ('version = "2.13.0+cpu"' in text) == (SHAPES[name].answers.get("torch_version") != "none")
 
 
-@pytest.mark.parametrize("name", [name for name in SHAPES if name not in PAGES])  # those of the others run below
+@pytest.mark.parametrize("name", [row for row in NAMES if row not in PAGES])  # those of the others run below
 def test_their_tests_pass_in_development_and_write_as_their_owner(name: str, locked: Callable[[str], Path]) -> None:
     folder, tag = locked(name), f"slipway-test-existing-{name}-dev"
     files = [f"--file={SHAPES[name].suffix}compose{end}.yaml" for end in ("", ".override")]
@@ -52,7 +54,7 @@ def test_their_tests_pass_in_development_and_write_as_their_owner(name: str, loc
         attempt("image", "rm", "--force", tag)
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_commands_run_by_name_as_anybody_without_a_network(name: str, image: Callable[[str], str]) -> None:
     options = (*ANYBODY, "--network=none")
     for command in SHAPES[name].commands:
@@ -66,7 +68,7 @@ def test_commands_run_by_name_as_anybody_without_a_network(name: str, image: Cal
     assert len(wrong.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_image_holds_what_is_locked_and_no_cuda_no_compiler_and_nothing_of_ours(
     name: str, image: Callable[[str], str], locked: Callable[[str], Path]
 ) -> None:
@@ -103,7 +105,7 @@ def test_every_command_of_their_page_works(
         attempt("image", "rm", "--force", f"slipway-test-existing-{name}-dev")
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_doctor_needs_nothing_of_theirs(name: str, image: Callable[[str], str]) -> None:
     options = (*ANYBODY, "--network=none", "--shm-size=2g")
     done = outcome(image(name), "doctor", "--json", options=options)
@@ -115,7 +117,7 @@ def test_doctor_needs_nothing_of_theirs(name: str, image: Callable[[str], str]) 
 
 
 @pytest.mark.parametrize("init", [[], ["--init"]], ids=["first process", "init"])
-@pytest.mark.parametrize("name", APIS)
+@pytest.mark.parametrize("name", rows(APIS, PAGES))
 def test_an_api_is_healthy_answers_and_stops_in_peace(name: str, init: list[str], image: Callable[[str], str]) -> None:
     with started(image(name), *ANYBODY, *init) as container:
         assert container.healthy()
@@ -164,6 +166,7 @@ def test_a_wsgi_application_answers_what_is_under_way_when_it_is_stopped(templat
         attempt("image", "rm", "--force", tag)
 
 
+@pytest.mark.exhaustive
 def test_a_model_is_trained_into_a_volume_and_served_from_it(image: Callable[[str], str], locked: object) -> None:
     volume = "slipway-test-existing-models"
     try:
@@ -178,6 +181,7 @@ def test_a_model_is_trained_into_a_volume_and_served_from_it(image: Callable[[st
         attempt("volume", "rm", "--force", volume)
 
 
+@pytest.mark.exhaustive
 def test_an_edit_rebuilds_what_holds_the_code(locked: Callable[[str], Path]) -> None:
     folder = locked("monorepo")
     source = folder / "backend/app/config.py"
@@ -194,6 +198,7 @@ def test_an_edit_rebuilds_what_holds_the_code(locked: Callable[[str], Path]) -> 
     assert not [step for step in ran if "[environment" in step or "[bytecode" in step], ran
 
 
+@pytest.mark.exhaustive
 def test_the_same_commit_has_the_same_digest_whoever_checks_it_out(
     locked: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from tests.releases import git
 from tests.trees import Tree
 from tests.workflows import GITHUB, github_jobs
 
-pytestmark = pytest.mark.image
+pytestmark = [pytest.mark.image, pytest.mark.exhaustive]
 
 KEPT = ("monorepo", "requirements-only")
 """A repository without a Dockerfile of its own, and one with it."""

@@ -11,6 +11,7 @@ import pytest
 from pytest_copie.plugin import Copie
 
 from tests.answers import ROOT
+from tests.conftest import rows
 from tests.engine import attempt, build, docker, started
 from tests.hosted import NOT_RUN, RUN, Hosted, every_command, expressions, nameless, shell
 from tests.hub import TOKEN, Hub
@@ -61,6 +62,7 @@ def test_github_lints_tests_and_tries_the_images_of_a_project(
     assert "0" * 40 in labels
 
 
+@pytest.mark.exhaustive
 def test_github_runs_the_integration_tests_with_the_token(
     checkout: Callable[[str], Path], hub: Hub, clean: Callable[[Path], None]
 ) -> None:
@@ -87,6 +89,7 @@ def workflows_with_a_gpu(template: Path, copie_session: Copie) -> Callable[[str]
     return generate
 
 
+@pytest.mark.exhaustive
 def test_github_tests_a_project_with_a_gpu_on_the_runner_itself(
     checkout: Callable[[str], Path], hub: Hub, workflows_with_a_gpu: Callable[[str], Path]
 ) -> None:
@@ -142,6 +145,7 @@ def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
     assert sorted(cached["tags"]) == ["dev", "prod"]
 
 
+@pytest.mark.exhaustive
 def test_gitlab_tests_a_project_with_a_gpu_in_the_image_of_its_python(
     checkout: Callable[[str], Path], engine: None, workflows_with_a_gpu: Callable[[str], Path]
 ) -> None:
@@ -161,7 +165,7 @@ def ships(folder: Path) -> str:
     return named[0]
 
 
-@pytest.mark.parametrize("name", ["own", "small", "volume"])
+@pytest.mark.parametrize("name", rows(["own", "small", "volume"], ["small"]))
 def test_the_image_that_ships_is_tried_whatever_its_model(
     name: str, image: Callable[[str], object], checkout: Callable[[str], Path], hub: Hub, clean: Callable[[Path], None]
 ) -> None:
@@ -192,6 +196,7 @@ def test_an_image_that_cannot_serve_is_found_out(
     assert left.stdout == ""
 
 
+@pytest.mark.exhaustive
 def test_gitlab_builds_with_every_set_of_options(
     checkout: Callable[[str], Path], clean: Callable[[Path], None], trees: list[Tree]
 ) -> None:
@@ -210,6 +215,7 @@ def test_gitlab_builds_with_every_set_of_options(
         shell(folder, command.replace("PROJECT", "slipway-test-gitlab"), given)
 
 
+@pytest.mark.exhaustive
 def test_no_step_of_any_workflow_was_left_unrun(trees: list[Tree]) -> None:
     if not RUN:
         pytest.skip("the tests that run them were not chosen")

@@ -44,6 +44,7 @@ def development(project: Callable[[str], Path], tags: list[str]) -> Iterator[tup
     compose("down", "--volumes", "--remove-orphans", "--timeout=1")
 
 
+@pytest.mark.exhaustive
 def test_the_starters_own_tests_pass_in_the_development_image(development: tuple[Path, Compose]) -> None:
     folder, compose = development
     done = compose("run", "--rm", "-T", "dev", "pytest", "-q")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import need, need_program
+from tests.conftest import need, need_program, rows
 from tests.engine import build, docker
 from tests.existing_code.repositories import given
 from tests.hub import Hub
@@ -148,7 +148,7 @@ def open_folder(cli: Callable, tags: list[str]) -> Iterator[Callable[[Path], Ope
         compose_of(opened.folder)("--profile=*", "down", "--volumes", "--remove-orphans", "--timeout=1")
 
 
-@pytest.fixture(scope="module", params=["dev", "dev, pip"])
+@pytest.fixture(scope="module", params=rows(["dev", "dev, pip"], ["dev, pip"]))
 def opened(
     request: pytest.FixtureRequest, project: Callable[[str], Path], open_folder: Callable[[Path], Opened]
 ) -> Opened:
@@ -237,6 +237,7 @@ def test_its_user_may_install_more(opened: Opened) -> None:
         opened.run("git", "checkout", "--quiet", ".")
 
 
+@pytest.mark.exhaustive
 def test_the_hubs_cache_outlives_the_container(with_hub: Opened, hub: Hub) -> None:
     mounts = with_hub.container('{{range .Mounts}}{{.Type}} {{.Destination}}{{"\\n"}}{{end}}').splitlines()
     assert "volume /cache" in mounts
@@ -251,18 +252,20 @@ def test_the_hubs_cache_outlives_the_container(with_hub: Opened, hub: Hub) -> No
     assert with_hub.run("slipway-test-dev", "predict", "A cat.").startswith("[")
 
 
+@pytest.mark.exhaustive
 def test_a_debugger_stops_at_a_line_of_the_folder(with_hub: Opened) -> None:
     lines = (with_hub.folder / "src/my_project/cli.py").read_text().splitlines()
     place = ("/app/src/my_project/cli.py", str(lines.index("        app()") + 1))
     assert with_hub.run("python", "-c", STOP, *place).split() == list(place)
 
 
+@pytest.mark.exhaustive
 def test_it_opens_beside_the_running_project(with_hub: Opened) -> None:
     ports = with_hub.container("{{json .HostConfig.PortBindings}}")
     assert ports in ("{}", "null"), "the editor forwards ports; those of the machine are the API's"
 
 
-@pytest.mark.parametrize("name", ["unlocked", "unlocked, pip"])
+@pytest.mark.parametrize("name", rows(["unlocked", "unlocked, pip"], ["unlocked"]))
 def test_a_fresh_clone_without_a_lock_opens(
     name: str, project: Callable[[str], Path], open_folder: Callable[[Path], Opened], tmp_path: Path
 ) -> None:
@@ -275,6 +278,7 @@ def test_a_fresh_clone_without_a_lock_opens(
     assert not [lock for lock in LOCKS if (opened.folder / lock).exists()]
 
 
+@pytest.mark.exhaustive
 def test_code_that_exists_already_opens_and_passes_its_tests(
     engine: None, template: Path, open_folder: Callable[[Path], Opened], tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ def test_its_doctor_finds_nothing(sample: Image) -> None:
     assert {each["check"] for each in json.loads(done.stdout)} >= {"ONNX Runtime", "exported model", "weights"}
 
 
+@pytest.mark.exhaustive
 def test_a_volume_is_filled_by_the_export_once(project: Callable[[str], Path], hub: Hub, tags: list[str]) -> None:
     folder = project("onnx, volume")
     compose = compose_of(folder, "compose.yaml")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.answers import TASKS
+from tests.conftest import rows
 from tests.program import run
 from tests.project.conftest import Make
 
@@ -13,15 +14,20 @@ pytestmark = pytest.mark.project
 BUCKET = {"preset": "platform", "package_manager": "pip", "hf_task": "custom", "services": ["postgres", "bucket"]}
 """A platform whose files and versions are in a bucket; other tests look at it too."""
 
+DEFAULT: dict[str, Any] = {"package_manager": "uv", "hf_task": "feature-extraction"}
+TRAINED: dict[str, Any] = {"package_manager": "uv", "hf_task": "text-generation", "training": "manual"}
+TRAINED |= {"services": ["bucket"], "weights": "bucket"}
 KINDS: list[dict[str, Any]] = [
     # With ONNX Runtime and torch where a task has both.
-    *({"package_manager": "uv", "hf_task": task} for task in TASKS if "onnx" in TASKS[task]["runtimes"]),
-    {"package_manager": "uv", "hf_task": "text-generation", "training": "manual"},
+    *({**DEFAULT, "hf_task": task} for task in TASKS if "onnx" in TASKS[task]["runtimes"]),
+    TRAINED,
     {"preset": "training", "package_manager": "uv", "hf_task": "text-classification"},
 ]
 
 
-@pytest.mark.parametrize("answers", KINDS, ids=lambda answers: "-".join(map(str, answers.values())))
+@pytest.mark.parametrize(
+    "answers", rows(KINDS, [DEFAULT, TRAINED]), ids=lambda answers: "-".join(map(str, answers.values()))
+)
 def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers: dict[str, Any]) -> None:
     project = make_project(**answers)
     done = project.make("lint")
@@ -33,7 +39,9 @@ def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers
 
 @pytest.mark.parametrize(
     "answers",
-    [{"hf_task": "custom", "interfaces": ["cli"]}, {"hf_task": "custom", "interfaces": ["api"]}, BUCKET],
+    rows(
+        [{"hf_task": "custom", "interfaces": ["cli"]}, {"hf_task": "custom", "interfaces": ["api"]}, BUCKET], [BUCKET]
+    ),
     ids=["cli", "api", "platform"],
 )
 def test_the_verbs_of_a_custom_project_find_nothing_and_tell_the_coverage(

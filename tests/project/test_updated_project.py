@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TORCH_INDEX
+from tests.conftest import TORCH_INDEX, rows
 from tests.program import run
 from tests.project.conftest import Project
 from tests.releases import releases, updated_project
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.project
 
 
 @pytest.mark.parametrize("release", releases())
-@pytest.mark.parametrize("task", ["feature-extraction", "custom"])
+@pytest.mark.parametrize("task", rows(["feature-extraction", "custom"], ["feature-extraction"]))
 def test_an_updated_project_is_clean_and_passes_its_tests(
     release: str, task: str, tmp_path: Path, environment: dict[str, str]
 ) -> None:
