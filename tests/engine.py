@@ -21,9 +21,6 @@ from tests.conftest import need, need_program
 from tests.program import run
 from tests.releases import git
 
-ZSTD = "--output=type=image,compression=zstd,compression-level=1,oci-mediatypes=true"
-"""Option of a build that packs layers in a tenth of gzip's time, where nobody looks into them."""
-
 PATIENCE = 120
 """Seconds until something that ought to happen counts as never happening."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import ZSTD, attempt, build, need_engine
+from tests.engine import attempt, build, need_engine
 from tests.existing_code.repositories import dockerfile, given
 from tests.releases import commit
 
@@ -37,7 +37,7 @@ def image(locked: Callable[[str], Path]) -> Iterator[Callable[[str], str]]:
     def image(name: str) -> str:
         if name not in made:
             tag = f"slipway-test-existing-{name}"
-            done = build(locked(name), dockerfile(locked(name)), ZSTD, f"--tag={tag}")
+            done = build(locked(name), dockerfile(locked(name)), f"--tag={tag}")
             assert done.returncode == 0, done.output
             made[name] = tag
         return made[name]

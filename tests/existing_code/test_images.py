@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.conftest import rows
-from tests.engine import ZSTD, attempt, build, cache_kept, docker, need_engine, outcome, reproduced, started
+from tests.engine import attempt, build, cache_kept, docker, need_engine, outcome, reproduced, started
 from tests.existing_code.repositories import SHAPES, commands_of, dockerfile, given
 from tests.program import run
 
@@ -43,7 +43,7 @@ def test_their_tests_pass_in_development_and_write_as_their_owner(name: str, loc
     folder, tag = locked(name), f"slipway-test-existing-{name}-dev"
     files = [f"--file={SHAPES[name].suffix}compose{end}.yaml" for end in ("", ".override")]
     try:
-        done = build(folder, dockerfile(folder), "--target=dev", ZSTD, f"--tag={tag}")
+        done = build(folder, dockerfile(folder), "--target=dev", f"--tag={tag}")
         assert done.returncode == 0, done.output
         tested = attempt("compose", *files, "run", "--rm", "dev", "pytest", "-q", cwd=folder)
         assert tested.returncode == 0, tested.stdout + tested.stderr
