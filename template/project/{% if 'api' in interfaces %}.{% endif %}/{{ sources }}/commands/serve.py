@@ -1,9 +1,13 @@
 """Runs the API."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+BATCH = 5
+"""Seconds of a batch that begins with an input about to be given up: a server that ends waits for it, too."""
 
 
 def serve(
@@ -31,7 +35,7 @@ def serve(
         reload_dirs=[str(Path(__file__).parents[1])] if reload else None,
         log_config=configuration(settings.log_level, settings.log_format),
         log_level=settings.log_level,
-        timeout_graceful_shutdown=30,
+        timeout_graceful_shutdown=math.ceil(settings.max_wait) + BATCH,
         workers=1,  # what reloads is one process; of several, each is one
     )
     if settings.processes > 1 and not reload:
