@@ -12,7 +12,14 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: two that install at once are in each other's way there
+    fcntl = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
@@ -37,6 +44,15 @@ def install() -> None:
     STAMP.write_text(wanted)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Waits until no other process installs: one that was killed holds nobody up."""
+    with Path(__file__).open() as file:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def call(command: list[str | Path]) -> None:
     """Runs an installer; ends the program with its exit code if it fails."""
     code = subprocess.run(command).returncode
@@ -50,7 +66,8 @@ def main() -> None:
         sys.exit(__doc__)
     if sys.version_info < (3, 11):  # noqa: UP036 - what runs this is whatever the machine has
         sys.exit(f"run.py: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
-    install()
+    with alone():
+        install()
     path = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])
     program = shutil.which(sys.argv[1], path=path)
     if program is None:

@@ -35,6 +35,7 @@ AT_MOST = 10
 
 LOOP = """
 import itertools, sys, time
+from datetime import UTC, datetime
 from my_project import kinds
 from my_project.attempts import Context
 from my_project.ledger import Claim
@@ -47,7 +48,7 @@ class NoLedger:
 
 settings = get_settings()
 predictor = load_predictor(settings)
-claim = Claim(f"ceiling-{sys.argv[1]}", 1, "predict", {"source": "inputs.txt"})
+claim = Claim(f"ceiling-{sys.argv[1]}", 1, "predict", {"source": "inputs.txt"}, datetime.now(UTC))
 
 def work():
     kinds.run(claim.kind, claim.arguments, Context(claim, NoLedger(), settings, Storage(settings), lambda: predictor))
@@ -126,7 +127,8 @@ def ceiling(system: System, processes: int, seconds: float) -> float:
     def loop(number: int) -> float:
         arguments = [str(number), str(time.time() + 10), str(seconds)]
         done = system.compose("exec", "-T", "api", "python", "-c", LOOP, *arguments)
-        done.check_returncode()
+        if done.returncode:
+            raise RuntimeError(done.stderr)
         return float(done.stdout)
 
     with ThreadPoolExecutor(processes) as pool:
