@@ -13,6 +13,7 @@ import json
 import os
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -38,11 +39,19 @@ CONNECTIONS, RATE = 8, 100
 """Connections, and requests a second over all of them."""
 
 SCHEDULED = """
+import sys
 from datetime import datetime
 from my_project.scheduler import run
-run([datetime.now()], ["my_project", "train", "--config", "/models/training.yaml", "--force"])
+
+def moments():
+    print("waits", flush=True)
+    for line in sys.stdin:
+        yield datetime.now()
+        print("waits", flush=True)
+
+run(moments(), ["my_project", "train", "--config", "/models/training.yaml", "--force"])
 """
-"""A training now, as the scheduler does it at its time."""
+"""A scheduler that waits, as in production, but for a line of its input instead of a time; says when it does."""
 
 AT_MOST = 1.5
 """p99 while a version is trained and taken, to p99 before."""
@@ -111,19 +120,30 @@ def ratings() -> str:
 def measure(folder: Path, rounds: int, quiet: float) -> list[Row]:
     """What the rounds give."""
     compose = ["compose", "--file", "compose.yaml"]
-    train = [*compose, "exec", "-T", "schedule", "python", "-c", SCHEDULED]
     docker(*compose, "run", "--rm", "-T", "api", "train", cwd=folder)
     docker(*compose, "up", "--detach", "--wait", cwd=folder)
     for name, text in (("ratings.csv", ratings()), ("training.yaml", "data: /models/ratings.csv\ncomponents: 20\n")):
         (folder / name).write_text(text)
         docker(*compose, "cp", folder / name, f"schedule:/models/{name}", cwd=folder)
     port = int(docker(*compose, "port", "api", "8000", cwd=folder).rpartition(":")[2])
+    command = ["docker", *compose, "exec", "-T", "schedule", "python", "-c", SCHEDULED]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder) as scheduler:
+        return watch(scheduler, port, rounds, quiet)
+
+
+def watch(scheduler: subprocess.Popen[str], port: int, rounds: int, quiet: float) -> list[Row]:
+    """What the rounds give with a scheduler that waits, which is ended."""
+    if scheduler.stdin is None or scheduler.stdout is None or not scheduler.stdout.readline():
+        raise RuntimeError("the scheduler does not wait")
     ratios, before, during, parts, taken = [], [], [], [], []
 
     def renew() -> tuple[float, float, float]:
         """When a training began, when it ended, and when its version had answered for a second."""
         version, began = revision(port), time.monotonic()
-        docker(*train, cwd=folder)
+        scheduler.stdin.write("\n")
+        scheduler.stdin.flush()
+        if not scheduler.stdout.readline():
+            raise RuntimeError("the scheduler has ended")
         trained = time.monotonic()
         while revision(port) == version:
             time.sleep(0.1)
@@ -143,6 +163,7 @@ def measure(folder: Path, rounds: int, quiet: float) -> list[Row]:
             ratios.append(during[-1] / before[-1])
             each = " and ".join(f"{part:.1f}" for part in parts[-1])
             say(f"round {number + 1}: p99 {before[-1]:.1f} ms, then {during[-1]:.1f} ms ({each}) for {taken[-1]:.1f} s")
+    scheduler.stdin.close()
     if load.failures:
         raise RuntimeError(f"{len(load.failures)} of {len(load.seconds)} requests failed: {load.failures[0]}")
     return [
