@@ -192,7 +192,7 @@ def test_an_image_that_cannot_serve_is_found_out(
     (folder / "docker/smoke.sh").write_text(script.replace("--wait-timeout 600", "--wait-timeout 40"))
     done = run(["docker/smoke.sh"], cwd=folder)
     assert done.returncode == 1
-    assert "/nowhere" in done.stdout
+    assert "/nowhere" in done.stdout, done.stderr
     left = docker("ps", "--all", "--quiet", "--filter=label=com.docker.compose.project=my-project-smoke")
     assert left.stdout == ""
 

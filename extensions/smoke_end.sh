@@ -1,0 +1,1 @@
+trap '[ $? = 0 ] || docker compose logs; docker compose down --volumes' EXIT
