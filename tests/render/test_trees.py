@@ -250,6 +250,16 @@ def test_every_verb_of_the_makefile_is_in_its_help(trees: list[Tree]) -> None:
         assert sorted(listed) == sorted(phony)
 
 
+def test_every_command_that_the_makefile_calls_exists(trees: list[Tree]) -> None:
+    for tree in trees:
+        [program] = tomllib.loads((tree.path / "pyproject.toml").read_text())["project"]["scripts"]
+        called = set(
+            re.findall(rf"^\t\$\(BIN\)/{program} ([a-z-]+)", (tree.path / "Makefile").read_text(), re.MULTILINE)
+        )
+        assert "doctor" in called
+        assert called <= {path.stem for path in tree.path.glob("src/*/commands/*.py")}, tree.answers
+
+
 def test_every_command_in_the_readme_exists(trees: list[Tree]) -> None:
     for tree in trees:
         verbs = set(re.findall(r"^\.PHONY: (.+)$", (tree.path / "Makefile").read_text(), re.MULTILINE))
