@@ -26,8 +26,10 @@ TOKEN = "a-token-of-the-local-hub"
 LFS_SUFFIXES = {".bin", ".ckpt", ".gguf", ".h5", ".msgpack", ".npz", ".onnx", ".pkl", ".pt", ".pth", ".safetensors"}
 LFS_BYTES = 10 * 2**20
 REPO = r"/(?P<repo>[^/]+(?:/[^/]+)??)"
-API = re.compile(rf"/api/models{REPO}(?:/(?P<what>revision|tree)/(?P<revision>[^/]+)(?:/(?P<path>.+))?)?")
-RESOLVE = re.compile(rf"{REPO}/(?P<what>resolve)/(?P<revision>[^/]+)/(?P<path>.+)")
+API = re.compile(
+    rf"/api/(?:models|datasets){REPO}(?:/(?P<what>revision|tree|paths-info)/(?P<revision>[^/]+)(?:/(?P<path>.+))?)?"
+)
+RESOLVE = re.compile(rf"(?:/datasets)?{REPO}/(?P<what>resolve)/(?P<revision>[^/]+)/(?P<path>.+)")
 
 
 class Request(NamedTuple):

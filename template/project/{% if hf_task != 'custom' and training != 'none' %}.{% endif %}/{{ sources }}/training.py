@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -46,12 +47,24 @@ def train(training: Training, settings: Settings, say: Say, force: bool = False)
     for tool in training.report_to:
         if not find_spec(tool):
             raise InvalidInput(f"report_to: {tool} is not installed: add the extra `{tool}`")
+    if "mlflow" in training.report_to:
+        _ask_mlflow()
     processes = PartialState(cpu=choose_device(settings.device).type == "cpu")
     try:
         with _alone(settings, processes):
             return _train(training, settings, say if processes.is_main_process else lambda line: None, force)
     finally:
         processes.destroy_process_group()
+
+
+def _ask_mlflow() -> None:
+    """Raises InvalidInput where MLflow would not take what is measured, which it would say after the training began."""
+    mlflow = import_module("mlflow")
+    try:
+        mlflow.MlflowClient().search_experiments(max_results=1)
+    except mlflow.MlflowException as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise InvalidInput(f"report_to: mlflow cannot be used: {reason}; MLFLOW_TRACKING_URI names a server") from error
 
 
 def _train(training: Training, settings: Settings, say: Say, force: bool) -> Version | None:
