@@ -17,16 +17,17 @@ BUCKET = {"preset": "platform", "package_manager": "pip", "hf_task": "custom", "
 DEFAULT: dict[str, Any] = {"package_manager": "uv", "hf_task": "feature-extraction"}
 TRAINED: dict[str, Any] = {"package_manager": "uv", "hf_task": "text-generation", "training": "manual"}
 TRAINED |= {"services": ["bucket"], "weights": "bucket"}
+CLASSIFIER: dict[str, Any] = {"preset": "training", "package_manager": "uv", "hf_task": "text-classification"}
 KINDS: list[dict[str, Any]] = [
     # With ONNX Runtime and torch where a task has both.
     *({**DEFAULT, "hf_task": task} for task in TASKS if "onnx" in TASKS[task]["runtimes"]),
     TRAINED,
-    {"preset": "training", "package_manager": "uv", "hf_task": "text-classification"},
+    CLASSIFIER,
 ]
 
 
 @pytest.mark.parametrize(
-    "answers", rows(KINDS, [DEFAULT, TRAINED]), ids=lambda answers: "-".join(map(str, answers.values()))
+    "answers", rows(KINDS, [DEFAULT, TRAINED, CLASSIFIER]), ids=lambda answers: "-".join(map(str, answers.values()))
 )
 def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers: dict[str, Any]) -> None:
     project = make_project(**answers)
