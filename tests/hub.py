@@ -1,8 +1,9 @@
 """A small local stand-in of the Hugging Face Hub: ``python -m tests.hub --folder org/name=PATH``.
 
-It serves folders as model repositories over the protocol that ``huggingface_hub`` speaks when it downloads (repository
-information, file trees, files with ranges), with the errors of the real Hub and without Xet. Point ``HF_ENDPOINT``, or
-the ``endpoint`` argument of a function, at ``Hub.endpoint``. Files are held in memory, as they were when added.
+It serves folders as repositories, of models and data sets alike, over the protocol that ``huggingface_hub`` speaks when
+it downloads (repository information, file trees, files with ranges), with the errors of the real Hub and without Xet.
+Point ``HF_ENDPOINT``, or the ``endpoint`` argument of a function, at ``Hub.endpoint``. Files are held in memory, as
+they were when added.
 """
 
 import argparse
@@ -26,9 +27,7 @@ TOKEN = "a-token-of-the-local-hub"
 LFS_SUFFIXES = {".bin", ".ckpt", ".gguf", ".h5", ".msgpack", ".npz", ".onnx", ".pkl", ".pt", ".pth", ".safetensors"}
 LFS_BYTES = 10 * 2**20
 REPO = r"/(?P<repo>[^/]+(?:/[^/]+)??)"
-API = re.compile(
-    rf"/api/(?:models|datasets){REPO}(?:/(?P<what>revision|tree|paths-info)/(?P<revision>[^/]+)(?:/(?P<path>.+))?)?"
-)
+API = re.compile(rf"/api/(?:models|datasets){REPO}(?:/(?P<what>revision|tree)/(?P<revision>[^/]+)(?:/(?P<path>.+))?)?")
 RESOLVE = re.compile(rf"(?:/datasets)?{REPO}/(?P<what>resolve)/(?P<revision>[^/]+)/(?P<path>.+)")
 
 

@@ -219,12 +219,13 @@ def main() -> int:
         capacity = medians["mixed", 64, "ours"]
         say(f"overload: {2 * capacity:.0f} requests a second for {options.overload:g} s")
         with arena.serving("ours") as (route, process):
-            held = [resident(process)]
+            held, floods = [resident(process)], []
             for _ in range(2):  # what the first adds may be buffers that are used again; what the second adds grows
-                flood = drive(route, make_inputs(256, *WORKLOADS["mixed"]), 1024, options.overload, 2 * capacity)
+                texts = make_inputs(256, *WORKLOADS["mixed"])
+                floods.append(drive(route, texts, 1024, options.overload, 2 * capacity))
                 held.append(resident(process))
             alive = httpx.get(route.replace("/predict", "/ready"), timeout=60).status_code
-    print(json.dumps({"overload": vars(flood), "resident_mb": held}))
+    print(json.dumps({"overloads": [vars(flood) for flood in floods], "resident_mb": held}))
     best = {
         (workload, clients): max(medians[workload, clients, name] for name in RIVALS)
         for workload in WORKLOADS
@@ -272,8 +273,13 @@ def main() -> int:
             )
             for name in list(OURS)[1:]
         ),
-        Row("overload_other_than_503", sum(n for what, n in flood.errors.items() if what != "503"), "", 0),
-        Row("overload_p99", (flood.p99 or math.inf) / 1000, "s", 30),
+        Row(
+            "overload_other_than_503",
+            sum(n for flood in floods for what, n in flood.errors.items() if what != "503"),
+            "",
+            0,
+        ),
+        Row("overload_p99", max(flood.p99 or math.inf for flood in floods) / 1000, "s", 30),
         Row("overload_added", held[1] - held[0], "MB"),
         Row("overload_growth", held[2] - held[1], "MB", 20),
         Row("overload_not_ready_after", int(alive != 200), "", 0),

@@ -14,6 +14,8 @@ import pytest
 from tests.hub import Hub
 from tests.program import run
 from tests.project.conftest import Make, Project
+from tests.project.test_checks import CLASSIFIER
+from tests.project.test_clients import tiny_model
 
 pytestmark = pytest.mark.project
 
@@ -21,33 +23,27 @@ pytestmark = pytest.mark.project
 @pytest.fixture
 def trainee(make_project: Make, tmp_path: Path) -> tuple[Project, dict[str, str]]:
     """A project with the settings for a tiny model, and examples in a folder beside it."""
-    project = make_project(package_manager="uv", preset="training", hf_task="text-classification")
-    code = f"""
-import json, sys
-from pathlib import Path
-sys.path.insert(0, "tests")
-from example import make_model
-from lessons import lessons
-folder = Path({str(tmp_path)!r})
-make_model(folder / "model")
-(folder / "examples").mkdir()
-(folder / "examples/train.jsonl").write_text("".join(json.dumps(row) + chr(10) for row in lessons()))
-"""
-    project.python(code)
-    places = {"MODEL": "model", "VERSIONS": "versions", "MODEL_CACHE": "cache"}
-    return project, {f"MY_PROJECT_{name}": str(tmp_path / place) for name, place in places.items()}
+    project = make_project(**CLASSIFIER)
+    rows = project.python(
+        "import json, sys; sys.path.insert(0, 'tests'); import lessons; print(json.dumps(lessons.lessons()))"
+    )
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in json.loads(rows)))
+    places = {"MY_PROJECT_VERSIONS": tmp_path / "versions", "MY_PROJECT_MODEL_CACHE": tmp_path / "cache"}
+    return project, tiny_model(project, tmp_path / "model") | {name: str(path) for name, path in places.items()}
 
 
-def train(trainee: tuple[Project, dict[str, str]], *packages: str, **values: Any) -> CompletedProcess[str]:
+def train(
+    trainee: tuple[Project, dict[str, str]], *packages: str, environment: dict[str, str], **values: Any
+) -> CompletedProcess[str]:
     """Trains with a configuration and packages that the project has no lock for."""
     project, settings = trainee
     folder = Path(settings["MY_PROJECT_MODEL"]).parent
-    tracking = values.pop("tracking", {})
     given = {"data": str(folder / "examples/train.jsonl"), "epochs": 1, "margin": 1, **values}
     (folder / "training.yaml").write_text(json.dumps(given))
     command = ["uv", "run", "--quiet", *(f"--with={package}" for package in packages), "my-project", "train"]
-    environment = project.environment | settings | tracking
-    return run([*command, f"--config={folder / 'training.yaml'}"], cwd=project.path, env=environment, timeout=600)
+    command.append(f"--config={folder / 'training.yaml'}")
+    return run(command, cwd=project.path, env=project.environment | settings | environment, timeout=600)
 
 
 def test_a_data_set_of_the_hub_is_learned_from(
@@ -55,10 +51,10 @@ def test_a_data_set_of_the_hub_is_learned_from(
 ) -> None:
     hub.add("an-org/pairs", tmp_path / "examples", ["v1"])
     settings = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf")}
-    done = train(trainee, data="an-org/pairs", revision="v1", tracking=settings)
+    done = train(trainee, data="an-org/pairs", revision="v1", environment=settings)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "versions" / done.stdout.strip() / "training.json").is_file()
-    absent = train(trainee, data="an-org/none", tracking=settings)
+    absent = train(trainee, data="an-org/none", environment=settings)
     assert absent.returncode != 0
     assert absent.stderr.startswith("error: an-org/none cannot be read: ")
     assert absent.stderr.count("\n") == 1
@@ -68,7 +64,7 @@ def test_mlflow_that_cannot_be_used_is_one_line_and_nothing_is_trained(
     trainee: tuple[Project, dict[str, str]], tmp_path: Path
 ) -> None:
     address = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}  # which only the whole of MLflow can use
-    done = train(trainee, "mlflow-skinny>=3", report_to=["mlflow"], tracking=address)
+    done = train(trainee, "mlflow-skinny>=3", report_to=["mlflow"], environment=address)
     assert done.returncode != 0
     assert done.stderr.startswith("error: report_to: mlflow cannot be used: ")
     assert done.stderr.count("\n") == 1
@@ -95,7 +91,7 @@ def test_mlflow_is_told_what_is_measured(trainee: tuple[Project, dict[str, str]]
         assert server.stderr
         assert any("startup complete" in line for line in server.stderr)
         tracking = {"MLFLOW_TRACKING_URI": url}
-        done = train(trainee, "mlflow-skinny>=3", report_to=["mlflow"], tracking=tracking)
+        done = train(trainee, "mlflow-skinny>=3", report_to=["mlflow"], environment=tracking)
         assert done.returncode == 0, done.stderr
         asked = {"experiment_ids": ["0"]}
         [told] = httpx.post(f"{url}/api/2.0/mlflow/runs/search", json=asked).json()["runs"]
