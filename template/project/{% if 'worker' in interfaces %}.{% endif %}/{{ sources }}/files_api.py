@@ -51,13 +51,15 @@ def get(request: Request, path: str) -> StreamingResponse:
     with ExitStack() as opened:
         try:
             stream = opened.enter_context(storage.read(path))
-            size = stream.seek(0, SEEK_END)
-            stream.seek(0)
+            with reached("the storage"):
+                size = stream.seek(0, SEEK_END)
+                stream.seek(0)
+                first = stream.read(CHUNK)  # a store may know of a file whose content it cannot give
         except NoSuchFile as error:
             raise HTTPException(404, str(error)) from None
         except StorageUnavailable as error:
             raise HTTPException(503, str(error), {"Retry-After": "5"}) from None
-        sent = _chunks(stream, opened.pop_all())
+        sent = _chunks(first, stream, opened.pop_all())
     # Whoever may store a file must not get to run a script in the name of this server.
     headers = {"Content-Length": str(size), "Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
     return StreamingResponse(sent, media_type="application/octet-stream", headers=headers)
@@ -84,7 +86,8 @@ def _write(stream: IO[bytes], chunk: bytes) -> None:
         stream.write(chunk)
 
 
-def _chunks(stream: IO[bytes], opened: ExitStack) -> Iterator[bytes]:
+def _chunks(chunk: bytes, stream: IO[bytes], opened: ExitStack) -> Iterator[bytes]:
     with opened:
-        while chunk := stream.read(CHUNK):
+        while chunk:
             yield chunk
+            chunk = stream.read(CHUNK)
