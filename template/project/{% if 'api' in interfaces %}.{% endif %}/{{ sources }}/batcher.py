@@ -1,4 +1,4 @@
-"""Computes what many clients ask together, on one thread, without making anybody wait for company.
+"""Computes what many clients ask together, without making anybody wait for company.
 
 A timer that collects requests makes a lone one wait, and unlike lengths in one batch waste the processor on padding.
 So here a batch begins when the last has ended, with what waits by then, or at once with the first that comes. It is cut
@@ -92,6 +92,7 @@ class Batcher:
 
     max_queue: inputs that are accepted and not answered yet; a request alone may have more. max_wait: seconds until an
     input that is not computed yet is given up. `report`, if any, is called by the computing thread after each batch.
+    streams: threads that call `compute`, each with a batch of its own.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Batcher:
         max_queue: int = 512,
         max_wait: float = 30,
         report: Callable[[Report], None] | None = None,
+        streams: int = 1,
     ) -> None:
         self._compute, self._budget, self._report = compute, budget, report
         self._max_queue, self._max_wait = max_queue, max_wait
@@ -110,8 +112,9 @@ class Batcher:
         self._prepared = False
         self._changed = threading.Condition()
         self._preparing = ThreadPoolExecutor(1, "prepare")
-        self._computing = threading.Thread(target=self._run, name="compute", daemon=True)
-        self._computing.start()
+        self._computing = [threading.Thread(target=self._run, name="compute", daemon=True) for _ in range(streams)]
+        for thread in self._computing:
+            thread.start()
 
     @property
     def depth(self) -> int:
@@ -142,8 +145,9 @@ class Batcher:
         self._preparing.shutdown()
         with self._changed:
             self._prepared = True
-            self._changed.notify()
-        self._computing.join()
+            self._changed.notify_all()
+        for thread in self._computing:
+            thread.join()
 
     def _leave(self, count: int) -> None:
         with self._changed:
@@ -162,13 +166,14 @@ class Batcher:
             return
         with self._changed:
             self._waiting |= {_Entry(request, index, item): None for index, item in enumerate(items)}
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _run(self) -> None:
         while batch := self._next():
             began = time.monotonic()
             self._answer(batch)
-            self._linger(len(batch), min(LINGER * (time.monotonic() - began), AT_MOST))
+            if len(self._computing) == 1:  # beside others, those who come back find company, or a stream that is free
+                self._linger(len(batch), min(LINGER * (time.monotonic() - began), AT_MOST))
 
     def _next(self) -> list[_Entry]:
         """The next batch; an empty one when all is answered and nothing more will come."""

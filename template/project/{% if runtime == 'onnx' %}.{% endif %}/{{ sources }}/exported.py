@@ -3,16 +3,16 @@
 import hashlib
 import json
 import logging
-import os
 import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
-
-from .predictor import ModelUnavailable
+from .batches import Item
+from .onnx_sessions import Sessions
+from .predictor import ModelUnavailable, Predictor
 from .settings import Settings
 from .weights import MANIFEST, identify
 
@@ -88,12 +88,27 @@ class Exported:
         if settings.model and not _is_of(manifest, settings):
             there, asked = f"{self.model} at {self.revision}", f"{settings.model} at {settings.revision}"
             raise ModelUnavailable(f"{folder} holds {there}, not {asked}: run the command export")
-        self._session = _open(graph, settings.device)
+        self.sessions = Sessions(graph, settings.device, settings.streams)
 
-    def run(self, **inputs: np.ndarray) -> np.ndarray:
-        """The graph's output, a row for each of the inputs' rows."""
-        [output] = self._session.run(None, inputs)
-        return np.asarray(output)
+
+class ExportedPredictor(Predictor):
+    """Predicts with what `export` made. Raises ModelUnavailable."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._exported = Exported(settings)
+        self.model, self.revision = self._exported.model, self._exported.revision
+        self._run, self.streams = self._exported.sessions.run, self._exported.sessions.streams
+
+    def compute_each(self, batches: Sequence[Sequence[Item]]) -> Iterator[list[Any]]:
+        """The predictions of each batch, in order, of which as many as there are streams are computed at once."""
+        if min(len(batches), self.streams) < 2:
+            yield from super().compute_each(batches)
+            return
+        threads = ThreadPoolExecutor(self.streams)
+        try:
+            yield from threads.map(self.compute, batches)
+        finally:  # Ctrl-C waits for no batch that has not begun
+            threads.shutdown(cancel_futures=True)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -101,30 +116,3 @@ def _json(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise ModelUnavailable(f"{path} is not whole: run the command export --force") from error
-
-
-def _open(graph: Path, device: str) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    options.intra_op_num_threads = int(threads) if threads.isdigit() else 0  # 0 takes every core
-    options.log_severity_level = 4  # what goes wrong here is said below
-    providers = _providers(device)
-    try:
-        session = onnxruntime.InferenceSession(graph, options, providers=providers)
-    except Exception as error:  # the runtime's own kinds, which share no other base
-        reason = str(error).strip().splitlines()[0]
-        raise ModelUnavailable(f"{graph} cannot be loaded: {reason}; run the command export --force") from None
-    if device.startswith("cuda") and "CUDAExecutionProvider" not in session.get_providers():
-        raise ModelUnavailable(f"device {device} cannot be used: set the device to auto or cpu")
-    return session
-
-
-def _providers(device: str) -> list[Any]:
-    """What computes, best first; what cannot be used is passed over."""
-    kind, _, number = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda") or not (number or "0").isdigit():
-        raise ModelUnavailable(f"device {device} cannot be used: choose auto, cpu or cuda")
-    if kind == "cpu" or "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        return ["CPUExecutionProvider"]
-    onnxruntime.preload_dlls()  # of the CUDA that Python packages carry
-    return [("CUDAExecutionProvider", {"device_id": int(number or 0)}), "CPUExecutionProvider"]

@@ -11,10 +11,8 @@ from .onnx_tokenizer import FILE
 from .predictor import ModelUnavailable
 from .torch_predictor import TorchPredictor
 
-DYNAMIC = {
-    name: {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")} for name in ("input_ids", "attention_mask")
-}
-"""Axes of the graph's inputs that are of any size."""
+DYNAMIC = {name: {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC} for name in ("input_ids", "attention_mask")}
+"""Axes of the graph's inputs that are of any size: batch and length."""
 
 SAMPLES = [
     "Yes.",

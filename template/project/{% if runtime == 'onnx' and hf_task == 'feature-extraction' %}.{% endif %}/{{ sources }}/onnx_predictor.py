@@ -5,20 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from .batches import Budget, Item
-from .exported import Exported
+from .exported import ExportedPredictor
 from .onnx_tokenizer import OnnxTokenizer
-from .predictor import InvalidParameter, Predictor
+from .predictor import InvalidParameter
 from .sentence import SentenceConfig
 from .settings import Settings
 from .task import Parameters
 
 
-class OnnxPredictor(Predictor):
+class OnnxPredictor(ExportedPredictor):
     """Texts to vectors. Loads what `export` made; raises ModelUnavailable."""
 
     def __init__(self, settings: Settings) -> None:
-        self._exported = Exported(settings)
-        self.model, self.revision = self._exported.model, self._exported.revision
+        super().__init__(settings)
         self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens, settings.max_padding)
         self._tokenizer = OnnxTokenizer(self._exported)
         self._config = SentenceConfig(**self._exported.facts["sentence"])
@@ -37,7 +36,7 @@ class OnnxPredictor(Predictor):
 
     def compute(self, batch: Sequence[Item]) -> list[list[float]]:
         """A vector for each text."""
-        vectors = self._exported.run(**self._tokenizer.pad([item.value for item in batch]))
+        vectors = self._run(**self._tokenizer.pad([item.value for item in batch]))
         return [self._finish(vector, item.parameters) for vector, item in zip(vectors, batch, strict=True)]
 
     def _finish(self, vector: np.ndarray, parameters: Parameters) -> list[float]:

@@ -5,19 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from .batches import Budget, Item
-from .exported import Exported
+from .exported import ExportedPredictor
 from .onnx_tokenizer import OnnxTokenizer
-from .predictor import InvalidInput, Predictor
+from .predictor import InvalidInput
 from .settings import Settings
 from .task import Fill, Parameters
 
 
-class OnnxPredictor(Predictor):
+class OnnxPredictor(ExportedPredictor):
     """Texts with a mask to words for it. Loads what `export` made; raises ModelUnavailable."""
 
     def __init__(self, settings: Settings) -> None:
-        self._exported = Exported(settings)
-        self.model, self.revision = self._exported.model, self._exported.revision
+        super().__init__(settings)
         self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens, settings.max_padding)
         self._tokenizer = OnnxTokenizer(self._exported)
         self._mask: int = self._exported.facts["mask"]
@@ -39,7 +38,7 @@ class OnnxPredictor(Predictor):
 
     def compute(self, batch: Sequence[Item]) -> list[list[Fill]]:
         """Words for the mask of each text, best first."""
-        logits = self._exported.run(**self._tokenizer.pad([item.value for item in batch]))
+        logits = self._run(**self._tokenizer.pad([item.value for item in batch]))
         return [self._fills(each.astype(np.float64), item) for each, item in zip(logits, batch, strict=True)]
 
     def _fills(self, logits: np.ndarray, item: Item) -> list[Fill]:

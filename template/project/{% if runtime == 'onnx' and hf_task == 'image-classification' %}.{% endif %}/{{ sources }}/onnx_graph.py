@@ -14,7 +14,7 @@ from .labels import difference as difference
 from .task import Parameters
 from .torch_predictor import TorchPredictor
 
-DYNAMIC = {"pixel_values": {0: torch.export.Dim("batch")}}
+DYNAMIC = {"pixel_values": {0: torch.export.Dim.DYNAMIC}}
 """Axes of the graph's inputs that are of any size."""
 
 SIZES = [(640, 480), (300, 400), (224, 224), (90, 500), (61, 47)]

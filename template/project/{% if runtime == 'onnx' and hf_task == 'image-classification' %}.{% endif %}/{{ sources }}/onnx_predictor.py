@@ -5,21 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from .batches import Budget, Item
-from .exported import Exported
+from .exported import ExportedPredictor
 from .images import open_image
 from .labels import best_labels
 from .pixels import Pixels
-from .predictor import Predictor
 from .settings import Settings
 from .task import Label, Parameters
 
 
-class OnnxPredictor(Predictor):
+class OnnxPredictor(ExportedPredictor):
     """Images to labels. Loads what `export` made; raises ModelUnavailable."""
 
     def __init__(self, settings: Settings) -> None:
-        self._exported = Exported(settings)
-        self.model, self.revision = self._exported.model, self._exported.revision
+        super().__init__(settings)
         self.budget = Budget(settings.max_batch_size)
         self._pixels = Pixels(**self._exported.facts["pixels"])
         self._labels: list[str] = self._exported.facts["labels"]
@@ -32,7 +30,7 @@ class OnnxPredictor(Predictor):
 
     def compute(self, batch: Sequence[Item]) -> list[list[Label]]:
         """Labels for each image, best first."""
-        logits = self._exported.run(pixel_values=np.stack([item.value for item in batch]))
+        logits = self._run(pixel_values=np.stack([item.value for item in batch]))
         chosen = [item.parameters for item in batch]
         return [
             best_labels(each, self._labels, parameters.function_to_apply, self._several, parameters.top_k)

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 
 from .batches import Budget, Item
-from .exported import Exported
+from .exported import ExportedPredictor
 from .labels import best_labels
 from .onnx_tokenizer import OnnxTokenizer
-from .predictor import Predictor
 from .settings import Settings
 from .task import Label, Parameters
 
 
-class OnnxPredictor(Predictor):
+class OnnxPredictor(ExportedPredictor):
     """Texts to labels. Loads what `export` made; raises ModelUnavailable."""
 
     def __init__(self, settings: Settings) -> None:
-        self._exported = Exported(settings)
-        self.model, self.revision = self._exported.model, self._exported.revision
+        super().__init__(settings)
         self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens, settings.max_padding)
         self._tokenizer = OnnxTokenizer(self._exported)
         self._labels: list[str] = self._exported.facts["labels"]
@@ -28,7 +26,7 @@ class OnnxPredictor(Predictor):
 
     def compute(self, batch: Sequence[Item]) -> list[list[Label]]:
         """Labels for each text, best first."""
-        logits = self._exported.run(**self._tokenizer.pad([item.value for item in batch]))
+        logits = self._run(**self._tokenizer.pad([item.value for item in batch]))
         chosen = [item.parameters for item in batch]
         return [
             best_labels(each, self._labels, parameters.function_to_apply, self._several, parameters.top_k)
