@@ -173,7 +173,7 @@ class Batcher:
             began = time.monotonic()
             self._answer(batch)
             if len(self._computing) == 1:  # beside others, those who come back find company, or a stream that is free
-                self._linger(len(batch), min(LINGER * (time.monotonic() - began), AT_MOST))
+                self._linger(batch, min(LINGER * (time.monotonic() - began), AT_MOST))
 
     def _next(self) -> list[_Entry]:
         """The next batch; an empty one when all is answered and nothing more will come."""
@@ -191,11 +191,11 @@ class Batcher:
                 del self._waiting[entry]
             return batch
 
-    def _linger(self, answered: int, seconds: float) -> None:
-        """Where others wait, gives those who were answered the time to ask again, and be computed with them."""
+    def _linger(self, batch: list[_Entry], seconds: float) -> None:
+        """Gives those who were answered the time to ask again, and be computed with each other and with who waits."""
         with self._changed:
-            if self._waiting:
-                all_of_them = min(len(self._waiting) + answered, self._budget.items)
+            if self._waiting or len({entry.request for entry in batch}) > 1:
+                all_of_them = min(len(self._waiting) + len(batch), self._budget.items)
                 self._changed.wait_for(lambda: len(self._waiting) >= all_of_them, seconds)
 
     def _is_wanted(self, request: _Request) -> bool:
