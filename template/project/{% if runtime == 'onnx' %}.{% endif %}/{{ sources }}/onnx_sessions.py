@@ -23,11 +23,11 @@ class Sessions:
         threads = int(given) if given.isdigit() else 0
         self._alone = self._beside = _open(graph, device, threads)
         on_cpu = self._alone.get_providers()[0] == "CPUExecutionProvider"
-        self.streams = min(streams, threads or os.cpu_count() or 1) if on_cpu else 1
+        cores = threads or os.cpu_count() or 1
+        self.streams = min(streams, cores) if on_cpu else 1
         """How many may run it at the same time."""
         if self.streams > 1:  # each is a thread itself, and they share what is left of them
-            left = (threads or os.cpu_count() or 1) - self.streams
-            self._beside = _open(graph, device, left + 1, packs=False)
+            self._beside = _open(graph, device, cores - self.streams + 1, packs=False)
         self._running = 0
         self._met = False  # whether the last that began did so beside another
         self._counting = threading.Lock()
