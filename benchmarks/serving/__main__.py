@@ -224,7 +224,7 @@ def main() -> int:
         say(f"overload: {2 * capacity:.0f} requests a second for {options.overload:g} s")
         with arena.serving("ours") as (route, process):
             held, floods = [resident(process)], []
-            for _ in range(3):  # the first ones add buffers, which the last uses again; what it adds grows
+            for _ in range(3):  # the first adds buffers, which the others use again; what those add grows
                 texts = make_inputs(256, *WORKLOADS["mixed"])
                 floods.append(drive(route, texts, 1024, options.overload, 2 * capacity))
                 held.append(resident(process))
@@ -284,8 +284,8 @@ def main() -> int:
             0,
         ),
         Row("overload_p99", max(flood.p99 or math.inf for flood in floods) / 1000, "s", 30),
-        *(Row(f"overload_{number}_added", held[number] - held[number - 1], "MB") for number in (1, 2)),
-        Row("overload_3_added", held[3] - held[2], "MB", 20),
+        Row("overload_added", held[1] - held[0], "MB"),
+        *(Row(f"overload_growth_{number}", held[number] - held[number - 1], "MB", 20) for number in (2, 3)),
         Row("overload_not_ready_after", int(alive != 200), "", 0),
     ]
     return report.finish(rows, loaded, options.json)
