@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 WINDOW = 4
 """Full batches that wait, at most, among which the next one is chosen."""
 
-
 LINGER, AT_MOST = 0.1, 0.01
 """Part of a batch's time, and seconds, that the next one may begin later, for those who come back at once."""
 
