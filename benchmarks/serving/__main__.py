@@ -38,7 +38,7 @@ PEERS = ["fastapi==0.165.0", "uvicorn[standard]==0.54.0", "litserve==0.2.19", "b
 OURS = {
     "ours": {  # as a project with torch has it
         "MY_PROJECT_RUNTIME": "torch",
-        "MY_PROJECT_MAX_BATCH_TOKENS": "1024",
+        "MY_PROJECT_MAX_BATCH_TOKENS": "512",
         "MY_PROJECT_MAX_PADDING": "32",
     },
     "ours, fp32": {"MY_PROJECT_RUNTIME": "onnx"},

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 WINDOW = 4
 """Full batches that wait, at most, among which the next one is chosen."""
 
-LINGER, AT_MOST = 0.1, 0.01
+LINGER, AT_MOST = 0.3, 0.04
 """Part of a batch's time, and seconds, that the next one may begin later, for those who come back at once."""
 
 
@@ -91,7 +91,9 @@ class Batcher:
 
     max_queue: inputs that are accepted and not answered yet; a request alone may have more. max_wait: seconds until an
     input that is not computed yet is given up. `report`, if any, is called by the computing thread after each batch.
-    streams: threads that call `compute`, each with a batch of its own.
+    streams: threads that call `compute`, each with a batch of its own; the same one is first whenever it is idle.
+    lingers: whether one large batch is so much better than two that those who have just been answered are given time to
+    ask again.
     """
 
     def __init__(
@@ -102,16 +104,21 @@ class Batcher:
         max_wait: float = 30,
         report: Callable[[Report], None] | None = None,
         streams: int = 1,
+        lingers: bool = True,
     ) -> None:
         self._compute, self._budget, self._report = compute, budget, report
-        self._max_queue, self._max_wait = max_queue, max_wait
+        self._max_queue, self._max_wait, self._lingers = max_queue, max_wait, lingers
         self._accepted = 0
         self._waiting: dict[_Entry, None] = {}  # in the order in which they came
+        self._busy = 0  # threads that compute
+        self._left = False  # whether the last batch left others waiting
         self._closed = False
         self._prepared = False
         self._changed = threading.Condition()
         self._preparing = ThreadPoolExecutor(1, "prepare")
-        self._computing = [threading.Thread(target=self._run, name="compute", daemon=True) for _ in range(streams)]
+        self._computing = [
+            threading.Thread(target=self._run, args=[number], name="compute", daemon=True) for number in range(streams)
+        ]
         for thread in self._computing:
             thread.start()
 
@@ -167,35 +174,47 @@ class Batcher:
             self._waiting |= {_Entry(request, index, item): None for index, item in enumerate(items)}
             self._changed.notify_all()
 
-    def _run(self) -> None:
-        while batch := self._next():
+    def _run(self, stream: int) -> None:
+        while batch := self._next(stream):
             began = time.monotonic()
             self._answer(batch)
-            if len(self._computing) == 1:  # beside others, those who come back find company, or a stream that is free
+            with self._changed:
+                self._busy -= 1
                 self._linger(batch, min(LINGER * (time.monotonic() - began), AT_MOST))
 
-    def _next(self) -> list[_Entry]:
-        """The next batch; an empty one when all is answered and nothing more will come."""
+    def _next(self, stream: int) -> list[_Entry]:
+        """The next batch, for one that so many others compute beside; empty when nothing more will come."""
+        rested = False
         with self._changed:
             while True:
                 self._waiting = {entry: None for entry in self._waiting if self._is_wanted(entry.request)}
-                if self._waiting:
+                if self._waiting and (stream == 0 or self._may_begin_beside(stream, rested)):
                     break
-                if self._prepared:
+                if self._prepared and not self._waiting:
+                    self._changed.notify_all()
                     return []
                 self._changed.wait()
+                rested = True
             window = list(islice(self._waiting, WINDOW * self._budget.items))
             batch = next(each for each in self._budget.cut(window, lambda entry: entry.item) if window[0] in each)
             for entry in batch:
                 del self._waiting[entry]
+            self._busy += 1
+            self._left = bool(self._waiting)
+            if self._left or self._prepared:  # for the next thread, which may compute as well now, or end
+                self._changed.notify_all()
             return batch
 
+    def _may_begin_beside(self, stream: int, rested: bool) -> bool:
+        """Where one large batch is better than two, a thread that rests begins only what another has no room for."""
+        is_needed = self._left or len(self._waiting) >= self._budget.items
+        return self._busy >= stream and (is_needed or not rested or not self._lingers)
+
     def _linger(self, batch: list[_Entry], seconds: float) -> None:
-        """Gives those who were answered the time to ask again, and be computed with each other and with who waits."""
-        with self._changed:
-            if self._waiting or len({entry.request for entry in batch}) > 1:
-                all_of_them = min(len(self._waiting) + len(batch), self._budget.items)
-                self._changed.wait_for(lambda: len(self._waiting) >= all_of_them, seconds)
+        """Gives those who were answered time to ask again, and be computed with each other and with who waits."""
+        if self._lingers and (self._waiting or len({entry.request for entry in batch}) > 1):
+            all_of_them = min(len(self._waiting) + len(batch), self._budget.items)
+            self._changed.wait_for(lambda: len(self._waiting) >= all_of_them, seconds)
 
     def _is_wanted(self, request: _Request) -> bool:
         if time.monotonic() - request.submitted > self._max_wait:

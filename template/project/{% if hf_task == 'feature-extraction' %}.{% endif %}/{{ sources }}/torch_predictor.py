@@ -14,6 +14,7 @@ from .sentence import SentenceConfig
 from .settings import Settings
 from .task import Parameters
 from .text_length import refuse_longer
+from .torch_cores import TorchCores
 from .torch_model import load, load_network, longest_input
 from .weights import identify
 
@@ -27,6 +28,8 @@ class TorchPredictor(Predictor):
         self.config = SentenceConfig.read(folder)
         self.tokenizer = load(AutoTokenizer, folder / self.config.transformer)
         self.network = load_network(AutoModel, folder / self.config.transformer, settings)
+        self._cores = TorchCores(self.network.device, settings.streams)
+        self.streams = self._cores.streams
         self.dense = [load_dense(folder / each).to(self.network.device) for each in self.config.dense_folders]
         self.width = vector_width(self.network.config.hidden_size, self.config.pooling, self.dense)
         self.longest = min(self.config.max_tokens, longest_input(self.tokenizer, self.network))
@@ -51,7 +54,8 @@ class TorchPredictor(Predictor):
         """A vector for each text."""
         ids = [item.value for item in batch]
         features: Any = self.tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self.network.device)
-        tokens = self.network(**features).last_hidden_state
+        with self._cores.shared():
+            tokens = self.network(**features).last_hidden_state
         vectors = pool(tokens, features["attention_mask"], self.config.pooling)
         for layer in self.dense:
             vectors = layer(vectors)

@@ -11,6 +11,7 @@ from .predictor import InvalidInput, ModelUnavailable, Predictor
 from .settings import Settings
 from .task import Fill, Parameters
 from .text_length import refuse_longer
+from .torch_cores import TorchCores
 from .torch_model import load, load_network, longest_input
 from .weights import identify
 
@@ -23,6 +24,8 @@ class TorchPredictor(Predictor):
         self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens, settings.max_padding)
         self.tokenizer = load(AutoTokenizer, folder)
         self.network = load_network(AutoModelForMaskedLM, folder, settings)
+        self._cores = TorchCores(self.network.device, settings.streams)
+        self.streams = self._cores.streams
         self.longest = longest_input(self.tokenizer, self.network)
         if self.tokenizer.mask_token_id is None:
             raise ModelUnavailable(f"{settings.model} has no mask token: it cannot fill masks")
@@ -49,7 +52,8 @@ class TorchPredictor(Predictor):
         ids = [item.value for item in batch]
         features = self.tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self.network.device)
         positions = (features["input_ids"] == self.tokenizer.mask_token_id).nonzero(as_tuple=True)
-        scores = self.network(**features).logits[positions].softmax(dim=-1).float().cpu()
+        with self._cores.shared():
+            scores = self.network(**features).logits[positions].softmax(dim=-1).float().cpu()
         return [self._fills(each, item) for each, item in zip(scores, batch, strict=True)]
 
     def _fills(self, scores: torch.Tensor, item: Item) -> list[Fill]:

@@ -11,6 +11,7 @@ from .images import open_image
 from .predictor import Predictor
 from .settings import Settings
 from .task import Label, Parameters
+from .torch_cores import TorchCores
 from .torch_model import load, load_network, scores_of
 from .weights import identify
 
@@ -23,6 +24,8 @@ class TorchPredictor(Predictor):
         self.budget = Budget(settings.max_batch_size)
         self.processor = load(AutoImageProcessor, folder, backend="pil")
         self.network = load_network(AutoModelForImageClassification, folder, settings)
+        self._cores = TorchCores(self.network.device, settings.streams)
+        self.streams = self._cores.streams
 
     def prepare(self, inputs: Sequence[bytes], parameters: Parameters) -> list[Item]:
         """The pixels of each image file. Raises InvalidInput for a file that is no image."""
@@ -34,7 +37,8 @@ class TorchPredictor(Predictor):
     def compute(self, batch: Sequence[Item]) -> list[list[Label]]:
         """Labels for each image, best first."""
         pixels = torch.cat([item.value for item in batch]).to(self.network.device)
-        logits = self.network(pixel_values=pixels).logits.float().cpu()
+        with self._cores.shared():
+            logits = self.network(pixel_values=pixels).logits.float().cpu()
         return [self._labels(each, item.parameters) for each, item in zip(logits, batch, strict=True)]
 
     def _labels(self, logits: torch.Tensor, parameters: Parameters) -> list[Label]:

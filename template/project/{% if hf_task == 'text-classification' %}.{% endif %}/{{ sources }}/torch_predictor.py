@@ -11,6 +11,7 @@ from .predictor import Predictor
 from .settings import Settings
 from .task import Label, Parameters
 from .text_length import refuse_longer
+from .torch_cores import TorchCores
 from .torch_model import load, load_network, longest_input, scores_of
 from .weights import identify
 
@@ -23,6 +24,8 @@ class TorchPredictor(Predictor):
         self.budget = Budget(settings.max_batch_size, settings.max_batch_tokens, settings.max_padding)
         self.tokenizer = load(AutoTokenizer, folder)
         self.network = load_network(AutoModelForSequenceClassification, folder, settings)
+        self._cores = TorchCores(self.network.device, settings.streams)
+        self.streams = self._cores.streams
         self.longest = longest_input(self.tokenizer, self.network)
 
     def prepare(self, inputs: Sequence[str], parameters: Parameters) -> list[Item]:
@@ -38,7 +41,8 @@ class TorchPredictor(Predictor):
         """Labels for each text, best first."""
         ids = [item.value for item in batch]
         features = self.tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self.network.device)
-        logits = self.network(**features).logits.float().cpu()
+        with self._cores.shared():
+            logits = self.network(**features).logits.float().cpu()
         return [self._labels(each, item.parameters) for each, item in zip(logits, batch, strict=True)]
 
     def _labels(self, logits: torch.Tensor, parameters: Parameters) -> list[Label]:

@@ -4,13 +4,10 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .batches import Item
 from .onnx_sessions import Sessions
 from .predictor import ModelUnavailable, Predictor
 from .settings import Settings
@@ -98,17 +95,7 @@ class ExportedPredictor(Predictor):
         self._exported = Exported(settings)
         self.model, self.revision = self._exported.model, self._exported.revision
         self._run, self.streams = self._exported.sessions.run, self._exported.sessions.streams
-
-    def compute_each(self, batches: Sequence[Sequence[Item]]) -> Iterator[list[Any]]:
-        """The predictions of each batch, in order, of which as many as there are streams are computed at once."""
-        if min(len(batches), self.streams) < 2:
-            yield from super().compute_each(batches)
-            return
-        threads = ThreadPoolExecutor(self.streams)
-        try:
-            yield from threads.map(self.compute, batches)
-        finally:  # Ctrl-C waits for no batch that has not begun
-            threads.shutdown(cancel_futures=True)
+        self.lingers = self.streams == 1  # beside another stream, small batches are as good as large ones
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -1,22 +1,18 @@
 """A graph, open in ONNX Runtime for one who runs it alone, and for several who do at the same time."""
 
 import os
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
+from .concurrency import Concurrency
 from .predictor import ModelUnavailable
 
 
 class Sessions:
-    """Runs a graph. Raises ModelUnavailable.
-
-    Threads that share the work of one small batch wait for each other at every operator. So where several batches wait,
-    each is computed by a thread of its own; who is alone has all of them.
-    """
+    """Runs a graph. Raises ModelUnavailable."""
 
     def __init__(self, graph: Path, device: str, streams: int) -> None:
         given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
@@ -28,21 +24,12 @@ class Sessions:
         """How many may run it at the same time."""
         if self.streams > 1:  # each is a thread itself, and they share what is left of them
             self._beside = _open(graph, device, cores - self.streams + 1, packs=False)
-        self._running = 0
-        self._met = False  # whether the last that began did so beside another
-        self._counting = threading.Lock()
+        self._concurrency = Concurrency()
 
     def run(self, **inputs: np.ndarray) -> np.ndarray:
         """The graph's output, a row for each of the inputs' rows."""
-        with self._counting:
-            session = self._beside if self._running or self._met else self._alone
-            self._met = self._running > 0
-            self._running += 1
-        try:
-            [output] = session.run(None, inputs)
-        finally:
-            with self._counting:
-                self._running -= 1
+        with self._concurrency.beside() as beside:
+            [output] = (self._beside if beside else self._alone).run(None, inputs)
         return np.asarray(output)
 
 
