@@ -314,6 +314,18 @@ def _dockerfiles(trees: list[Tree]) -> list[Path]:
     return [path for tree in trees for path in tree.path.glob("*Dockerfile")]
 
 
+def test_the_build_that_exports_a_model_is_given_every_module_that_it_imports(trees: list[Tree]) -> None:
+    lists = 0
+    for dockerfile in _dockerfiles(trees):
+        given = re.findall(r"^    (src/\w+/\w+\.py) \\$", dockerfile.read_text(), re.MULTILINE)
+        lists += bool(given)
+        for module in given:
+            path = dockerfile.parent / module
+            for name in re.findall(r"^from \.(\w+) import", path.read_text(), re.MULTILINE):
+                assert str((path.parent / f"{name}.py").relative_to(dockerfile.parent)) in given, f"{path}: {name}"
+    assert lists
+
+
 def test_docker_finds_nothing_in_dockerfiles(all_trees: list[Tree]) -> None:
     need_engine()
     present = run(["docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}"]).stdout.split()
