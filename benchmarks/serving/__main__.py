@@ -36,11 +36,7 @@ from tests.answers import TABLE
 HERE = Path(__file__).resolve().parent
 PEERS = ["fastapi==0.165.0", "uvicorn[standard]==0.54.0", "litserve==0.2.19", "bentoml==1.4.39", "batched==0.1.5"]
 OURS = {
-    "ours": {  # as a project with torch has it
-        "MY_PROJECT_RUNTIME": "torch",
-        "MY_PROJECT_MAX_BATCH_TOKENS": "512",
-        "MY_PROJECT_MAX_PADDING": "32",
-    },
+    "ours": {"MY_PROJECT_RUNTIME": "torch", "MY_PROJECT_MAX_PADDING": "32"},  # as a project with torch has it
     "ours, fp32": {"MY_PROJECT_RUNTIME": "onnx"},
     "ours, int8": {"MY_PROJECT_RUNTIME": "onnx", "MY_PROJECT_PRECISION": "int8"},
 }
