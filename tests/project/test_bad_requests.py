@@ -37,7 +37,7 @@ def server(project: Project, settings: dict[str, str]) -> Iterator[Server]:
         yield server
 
 
-def post(server: Server, body: str) -> httpx.Response:
+def post(server: Server, body: str | bytes) -> httpx.Response:
     """The answer to a body that claims to be JSON."""
     return httpx.post(f"{server.url}/predict", content=body, headers={"content-type": "application/json"}, timeout=60)
 
@@ -61,13 +61,26 @@ def test_no_request_is_a_server_error(project: Project, server: Server) -> None:
         ('{"inputs":' * 50_000, 400),
         ('{"inputs": "\\ud800"}', 422),
         ("\x00", 400),
+        (b'{"inputs": "\xff"}', 400),
         ("", 422),
     ],
-    ids=["nan", "nan-parameter", "infinity", "long-number", "lists", "objects", "surrogate", "nul", "nothing"],
+    ids=[
+        "nan",
+        "nan-parameter",
+        "infinity",
+        "long-number",
+        "lists",
+        "objects",
+        "surrogate",
+        "nul",
+        "not-utf-8",
+        "nothing",
+    ],
 )
-def test_json_that_is_hardly_json_is_refused(server: Server, body: str, status: int) -> None:
+def test_json_that_is_hardly_json_is_refused(server: Server, body: str | bytes, status: int) -> None:
     answer = post(server, body)
     assert answer.status_code == status, answer.text
+    assert answer.json()["error"].startswith("not JSON: ") == (status == 400)
     assert "\n" not in answer.json()["error"]
     assert len(answer.content) < 1000
     assert post(server, '{"inputs": "a happy dog"}').status_code == 200
