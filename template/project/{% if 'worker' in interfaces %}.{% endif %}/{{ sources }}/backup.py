@@ -6,7 +6,7 @@ how many rows follow; a row is an array of its values. What is cut off is known 
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -142,7 +142,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 @contextmanager
-def _transaction(engine: Engine, begin: str) -> Iterator[Connection]:
+def _transaction(engine: Engine, begin: str) -> Generator[Connection]:
     """A connection on which everything is seen, and done, as at one moment."""
     try:
         with engine.connect() as connection:
@@ -156,7 +156,7 @@ def _transaction(engine: Engine, begin: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def _unpacked(stream: IO[bytes]) -> Iterator[Iterator[bytes]]:
+def _unpacked(stream: IO[bytes]) -> Generator[Iterator[bytes]]:
     try:
         with gzip.open(stream) as lines:
             yield iter(lines)

@@ -1,7 +1,7 @@
 """The metrics of a worker over HTTP: its processes count in files of one folder, and the first of them adds up."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
@@ -11,7 +11,7 @@ from .settings import Settings
 
 
 @contextmanager
-def exported(settings: Settings) -> Iterator[None]:
+def exported(settings: Settings) -> Generator[None]:
     """Tells metrics at the port of the settings, if there is one, until the block ends.
 
     Enter it before anything counts, and before processes are forked. Raises OSError where the port is taken.

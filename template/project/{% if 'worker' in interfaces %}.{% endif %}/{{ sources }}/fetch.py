@@ -6,7 +6,7 @@ all of it must be public, and just that is connected to: for each redirect anew.
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from pathlib import PurePosixPath
@@ -77,7 +77,7 @@ async def _fetch(url: URL, stream: IO[bytes], settings: Settings, tell: Callable
 
 
 @asynccontextmanager
-async def _opened(url: URL, settings: Settings) -> AsyncIterator[AsyncIterator[bytes]]:
+async def _opened(url: URL, settings: Settings) -> AsyncGenerator[AsyncIterator[bytes]]:
     """The content of what an address leads to."""
     headers = [("Accept", "*/*"), ("Accept-Encoding", "identity")]
     options = {"timeout": dict.fromkeys(["connect", "read", "write", "pool"], SILENCE)}

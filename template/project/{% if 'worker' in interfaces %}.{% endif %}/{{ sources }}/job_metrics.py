@@ -1,7 +1,7 @@
 """What Prometheus reads about jobs: attempts, where they are made, and how many jobs wait, where the API answers."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram, Metric
@@ -39,7 +39,7 @@ def begin(kinds: Iterable[str]) -> None:
 
 
 @contextmanager
-def busy() -> Iterator[None]:
+def busy() -> Generator[None]:
     """While the block runs, this process is doing a job."""
     BUSY.set(1)
     try:

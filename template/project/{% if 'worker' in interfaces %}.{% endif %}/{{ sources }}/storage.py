@@ -4,7 +4,7 @@ import errno
 import io
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -59,7 +59,7 @@ class Storage:
             return bool(self._files.isfile(self._place(path)))
 
     @contextmanager
-    def read(self, path: str) -> Iterator[IO[bytes]]:
+    def read(self, path: str) -> Generator[IO[bytes]]:
         """The content of a file. Raises NoSuchFile."""
         if not self.holds(path):
             raise NoSuchFile(f"{path}: no such file in the storage")
@@ -69,7 +69,7 @@ class Storage:
             yield stream
 
     @contextmanager
-    def replacing(self, path: str) -> Iterator[IO[bytes]]:
+    def replacing(self, path: str) -> Generator[IO[bytes]]:
         """A stream whose content takes the place of a file when the block ends, and vanishes if it fails."""
         with replacing(self._files, self._place(path), self._address) as stream:
             yield stream
@@ -121,7 +121,7 @@ def locate(address: str) -> tuple[Files, str]:
 
 
 @contextmanager
-def replacing(files: Files, place: str, address: str) -> Iterator[IO[bytes]]:
+def replacing(files: Files, place: str, address: str) -> Generator[IO[bytes]]:
     """The same as the storage's, for a file anywhere. Raises StorageUnavailable."""
     if isinstance(files, LocalFileSystem):  # whose own way leads over /tmp, and so is not always a rename
         with _beside(Path(place), address) as stream:
@@ -142,7 +142,7 @@ def replacing(files: Files, place: str, address: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _beside(path: Path, address: str) -> Iterator[IO[bytes]]:
+def _beside(path: Path, address: str) -> Generator[IO[bytes]]:
     temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     with reached(address):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def _beside(path: Path, address: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def reached(address: str) -> Iterator[None]:
+def reached(address: str) -> Generator[None]:
     """Turns what a store raises, each kind its own, into StorageUnavailable with one line."""
     try:
         yield

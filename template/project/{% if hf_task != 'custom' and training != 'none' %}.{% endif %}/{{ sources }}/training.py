@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
@@ -113,7 +113,7 @@ def _train(training: Training, settings: Settings, say: Say, force: bool) -> Ver
 
 
 @contextmanager
-def _alone(settings: Settings, processes: PartialState) -> Iterator[None]:
+def _alone(settings: Settings, processes: PartialState) -> Generator[None]:
     """Lets no other training run in the meantime; the first process asks for all of them."""
     if not processes.is_main_process:
         yield

@@ -5,7 +5,7 @@ each is computed by a thread of its own; who is alone has all of them.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -18,7 +18,7 @@ class Concurrency:
         self._counting = threading.Lock()
 
     @contextmanager
-    def beside(self) -> Iterator[bool]:
+    def beside(self) -> Generator[bool]:
         """Whether others compute as well, while this one does. Where two take turns, neither is alone."""
         with self._counting:
             beside = self._met or self._computing > 0

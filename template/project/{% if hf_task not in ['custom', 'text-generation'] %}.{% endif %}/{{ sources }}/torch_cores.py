@@ -1,6 +1,6 @@
 """The cores that torch computes with, shared by those who compute at the same time."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -20,7 +20,7 @@ class TorchCores:
         self._concurrency = Concurrency()
 
     @contextmanager
-    def shared(self) -> Iterator[None]:
+    def shared(self) -> Generator[None]:
         """The calling thread computes with all cores, or with its part of them beside others."""
         with self._concurrency.beside() as beside:
             if self.streams > 1:

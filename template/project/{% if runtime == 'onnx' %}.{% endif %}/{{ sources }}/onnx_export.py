@@ -7,7 +7,7 @@ import math
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ def _forget_shapes(graph: Any) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Keeps the remarks of exporter and quantiser on their own work from the log; a server goes on to write its own."""
     loggers = {logger: logger.level for logger in map(logging.getLogger, TALKATIVE)}
     for logger in loggers:

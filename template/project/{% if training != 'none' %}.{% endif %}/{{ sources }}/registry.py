@@ -7,7 +7,7 @@ sees the version, and a file that is not as its manifest says is refused.
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -223,7 +223,7 @@ class Registry:
         stream.commit()
 
     @contextmanager
-    def _reached(self) -> Iterator[None]:
+    def _reached(self) -> Generator[None]:
         try:
             yield
         except ModelUnavailable:
