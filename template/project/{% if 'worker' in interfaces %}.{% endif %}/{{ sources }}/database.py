@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError
 
 from .settings import Settings
 
@@ -35,7 +35,7 @@ def connect(settings: Settings) -> Engine:
             pool_pre_ping=True,  # a server that was started anew is met without an error
             connect_args={"connect_timeout": PATIENCE} if url.get_backend_name() == "postgresql" else {},
         )
-    except (ArgumentError, NoSuchModuleError) as error:
+    except ArgumentError as error:
         raise DatabaseUnavailable("database: not an address, as postgresql+psycopg://user@host/name") from error
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
+from transformers.utils import logging as transformers_logging
 
 from .predictor import ModelUnavailable
 from .settings import Settings
@@ -27,9 +27,9 @@ def choose_device(name: str) -> torch.device:
 
 def load(auto_class: Any, folder: Path, **options: Any) -> Any:
     """`auto_class.from_pretrained(folder)`, never from the network. Raises ModelUnavailable."""
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_default_handler()  # the process decides how it logs
-    transformers.utils.logging.enable_propagation()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_default_handler()  # the process decides how it logs
+    transformers_logging.enable_propagation()
     try:
         return auto_class.from_pretrained(folder, local_files_only=True, **options)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
