@@ -1,7 +1,7 @@
 """Sets of answers that together hold every pair of choices, from the data that the questions themselves read."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,8 @@ def covering() -> Iterator[dict[str, Any]]:
         missing.difference_update(combinations([(name, repr(row[name])) for name in offered], 2))
         return as_data(row)
 
-    for pairs in AllPairs(offered, filter_func=fits):
+    pairwise: Iterable[Any] = AllPairs(offered, filter_func=fits)
+    for pairs in pairwise:
         yield take(pairs._asdict())
     order = sorted(offered, key=("hf_task", "torch_version").__contains__, reverse=True)
     while missing:  # among many impossible pairs, the library leaves some possible ones out
@@ -151,7 +152,7 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
 
 
 def covering_existing() -> Iterator[dict[str, Any]]:
-    """The same for preset existing."""
+    """Return the same for preset existing."""
     offered = about_existing_code()
 
     def fits(row: list[Any]) -> bool:
@@ -161,7 +162,8 @@ def covering_existing() -> Iterator[dict[str, Any]]:
         release = TABLE["releases"].get(found.get("torch_version"), {"accelerators": ["cpu"]})
         return found.get("accelerator", "cpu") in release["accelerators"]
 
-    for pairs in AllPairs(offered, filter_func=fits):
+    pairwise: Iterable[Any] = AllPairs(offered, filter_func=fits)
+    for pairs in pairwise:
         row = pairs._asdict()
         if row["torch_version"] == "none":
             del row["accelerator"]
@@ -169,7 +171,7 @@ def covering_existing() -> Iterator[dict[str, Any]]:
 
 
 def as_data(row: dict[str, Any]) -> dict[str, Any]:
-    """The row without what has no meaning beside its other answers."""
+    """Return the row without answers that have no meaning beside the others."""
     data = dict(row)
     if data["hf_model"] == "default":
         del data["hf_model"]
@@ -182,3 +184,23 @@ def as_data(row: dict[str, Any]) -> dict[str, Any]:
     if data["training"] != "scheduled":
         del data["training_schedule"]
     return data
+
+
+def all_values() -> dict[str, list[Any]]:
+    """Return every answer with its values: those of the sets above, and of the answers that they leave as they are."""
+    found = {
+        **about_existing_code(),
+        **values(),
+        "preset": list(CHOICES["preset"].values()),
+        "project_slug": ["a-project", "another-project"],
+        "package_name": ["a_package", "another_package"],
+        "project_description": ["A project.", "Another project."],
+        "author_name": ["Somebody", "Somebody else"],
+        "copyright_year": ["2026", "2027"],
+        "hf_revision": ["main", "0" * 40],
+        "torch_index": ["https://example.org/a", "https://example.org/b"],
+        "working_folder": ["", "src"],
+        "api_server": list(CHOICES["api_server"].values()),
+    }
+    found["hf_model"] = [value for value in found["hf_model"] if value != "default"]
+    return found

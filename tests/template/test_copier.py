@@ -1,12 +1,11 @@
 """The real copier program on a clone of the template, as people run it: no --trust, with and without a terminal."""
 
 import ast
-import os
 import re
+import subprocess
+import sys
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from tests.answers import CHOICES, ROOT, TABLE
 from tests.conftest import need_program
 from tests.program import run
 from tests.releases import NEWEST, as_options, copied, copier
+from tests.template.asking import Questions, Refused
 from tests.template.questions import asked, groups, helps, questions
 from tests.template.terminal import CTRL_C, DOWN, ENTER, answer
 
@@ -48,9 +48,11 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"runtime": "onnx", "torch_version": "2.8.0"}, ["runtime", "2.8.0", "2.9.1"]),
     ({"runtime": "onnx", "torch_version": "2.15.0", "python_version": "3.15"}, ["runtime", "3.15", "3.14"]),
     ({"devcontainer": "maybe"}, ["devcontainer", "maybe", "yes", "no"]),
+    ({"interfaces": "[api"}, ["interfaces", "[api", "list"]),
+    ({"interfaces": "api"}, ["interfaces", "list"]),
     # Names of answers
     ({"torch": "2.13.0"}, ["no answer called torch", "torch_version"]),
-    ({"choices": "1"}, ["no answer called choices"]),
+    *(({name: "1"}, [f"no answer called {name}"]) for name in questions() if name not in CHOICES),
     # Combinations
     ({"accelerator": "cu128", "torch_version": "2.13.0"}, ["2.13.0", "cu128", "cu126, cu130", "2.11.0"]),
     ({"accelerator": "cuda"}, ["accelerator", "cuda", "cpu"]),
@@ -90,6 +92,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"project_slug": "Foo_Bar"}, ["project_slug", "Foo_Bar", "lower-case"]),
     ({"project_name": "Torch"}, ["project_name", "torch"]),
     ({"project_name": ""}, ["project_name", "1 to 64"]),
+    ({"project_name": "Shop "}, ["project_name", "ends with a space"]),
     ({"project_name": "One\nTwo"}, ["project_name", "one line"]),
     ({"project_description": "One\nTwo"}, ["project_description", "one line"]),
     ({"owner": "a/b"}, ["owner", "a/b"]),
@@ -134,7 +137,7 @@ def fresh(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 def test_a_copy_needs_no_trust_and_no_terminal(template: Path, fresh: tuple[Path, str], copie: Copie) -> None:
     project, said = fresh
     assert "warning" not in said.lower()
-    rendered = copie.copy(template_dir=template).project_dir
+    rendered = copie.copy(extra_answers={"project_name": "new"}, template_dir=template).project_dir
     assert rendered
     assert files(project) == files(rendered)
 
@@ -154,28 +157,50 @@ def test_the_answers_file_holds_what_was_asked_and_nothing_computed(fresh: tuple
     assert stored["_commit"] == NEWEST
 
 
-@pytest.fixture(scope="module")
-def refusals(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[CompletedProcess[str]]:
-    """What copier says to each set of bad answers, asked on every core at once."""
-    folder = tmp_path_factory.mktemp("refused")
-
-    def copy(row: int) -> CompletedProcess[str]:
-        return copier("copy", "--defaults", "--quiet", *as_options(REFUSED[row][0]), template, folder / str(row))
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = list(pool.map(copy, range(len(REFUSED))))
-    assert list(folder.iterdir()) == [], "a refusal leaves a folder"
-    return done
+def test_run_py_prints_what_was_made_and_not_every_file(template: Path, tmp_path: Path) -> None:
+    copy = [sys.executable, ROOT / "run.py", "copier", "copy", "--defaults", template, tmp_path / "shop"]
+    done = run(copy, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) <= 10, lines
+    created = list((tmp_path / "shop").rglob("*"))
+    assert f"{len(created)} files and folders created" in lines
+    assert any(line.startswith("shop is ready") and "Python package shop" in line for line in lines)
+    refused = run([*copy[:-1], "--data=torch_version=9.9", tmp_path / "other"], stdin=subprocess.DEVNULL)
+    assert refused.returncode == 1
+    assert len(refused.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("row", range(len(REFUSED)), ids=lambda row: " ".join(as_options(REFUSED[row][0]))[:80])
-def test_bad_answers_are_refused_in_one_line(refusals: list[CompletedProcess[str]], row: int) -> None:
-    done = refusals[row]
-    assert "Traceback" not in done.stderr
+def test_bad_answers_are_refused_in_one_line(asked_alone: Questions, row: int) -> None:
+    data, fragments = REFUSED[row]
+    with pytest.raises(Refused) as refused:
+        asked_alone.answers(data)
+    assert [fragment for fragment in fragments if fragment not in str(refused.value)] == []
+
+
+@pytest.fixture(scope="module")
+def asked_alone(tmp_path_factory: pytest.TempPathFactory) -> Questions:
+    """The questions without the files of a project."""
+    return Questions(tmp_path_factory.mktemp("questions"))
+
+
+@pytest.mark.parametrize(
+    ("option", "fragment"),
+    [
+        ("interfaces=[api", "interfaces: [api is not a list"),
+        ("interfaces=[cli, worker]", "choose api too"),
+        ("accelerator=cu128", "torch 2.13.0 has no cu128 wheels"),
+        ("project_nane=Shop", "no answer called project_nane"),
+        ("project_name=Shop ", "begins or ends with a space"),
+    ],
+)
+def test_the_program_refuses_in_one_line(template: Path, tmp_path: Path, option: str, fragment: str) -> None:
+    done = copier("copy", "--defaults", f"--data={option}", template, tmp_path / "new")
     assert done.returncode == 1
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    assert len(lines) == 1, lines
-    assert [fragment for fragment in REFUSED[row][1] if fragment not in lines[0]] == []
+    assert len(done.stderr.split("\n")) <= 4 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert fragment in done.stderr
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_refusal_leaves_a_folder_with_files_as_it_was(template: Path, tmp_path: Path) -> None:
