@@ -4,11 +4,9 @@ Everything runs the real `copier` and `git` programs; nothing passes --trust.
 """
 
 import json
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NEWEST = "999.0.0"
 """Tag of the working tree in a clone: newer than every release."""
 
-ROUTE = '''
-
-@app.get("/greeting")
-async def greeting() -> dict[str, str]:
-    """A route of the user's own."""
-    return {"greeting": get_settings().greeting}
-'''
-SETTING = '''    greeting: str = "Hello"
-    """A setting of the user's own."""
-'''
-VERB = """
-.PHONY: greet
-greet: ## Say hello
-	@echo Hello
-"""
-DEPENDENCY = '  "packaging>=24",\n'
-README = "# My own page\n\nNothing of the template is left here.\n"
-
 
 def git(folder: Path, *arguments: str | Path) -> str:
-    """What git prints; fails if git does."""
+    """Return what git prints; fail if git does."""
     identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false"]
     done = run(["git", *identity, *arguments], cwd=folder)
     assert done.returncode == 0, f"git {arguments}: {done.stderr}"
@@ -48,7 +28,7 @@ def git(folder: Path, *arguments: str | Path) -> str:
 
 
 def commit(folder: Path, message: str, tag: str = "") -> None:
-    """Commits everything in the folder, even nothing, and tags it."""
+    """Commit everything in the folder, even nothing, and tag it."""
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", message)
     if tag:
@@ -56,7 +36,7 @@ def commit(folder: Path, message: str, tag: str = "") -> None:
 
 
 def copier(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs the copier program with no terminal; never raises for its exit code."""
+    """Run the copier program with no terminal; never raise for its exit code."""
     return run([sys.executable, "-m", "copier", *arguments], cwd=cwd, stdin=subprocess.DEVNULL)
 
 
@@ -67,15 +47,21 @@ def as_options(data: dict[str, Any]) -> list[str]:
 
 
 def releases() -> dict[str, str]:
-    """Release -> its commit; before the first release, the last commit stands for one."""
-    listed = ROOT / "tests/releases.yml"
-    return (yaml.safe_load(listed.read_text("utf-8")) if listed.exists() else None) or {"0.0.1": "HEAD"}
+    """Release -> its commit, of those that can be updated; before the first one, the last commit stands for one."""
+    listed = yaml.safe_load((ROOT / "tests/releases.yml").read_text("utf-8"))["releases"]
+    return listed or {"0.1.1": "HEAD"}
+
+
+def refused_releases() -> dict[str, str]:
+    """Release -> its commit, of those that are too old to be updated."""
+    listed: dict[str, str] = yaml.safe_load((ROOT / "tests/releases.yml").read_text("utf-8"))["refused"]
+    return listed
 
 
 def clone(folder: Path) -> Path:
-    """A clone of this repository with its releases tagged and the working tree as the newest one."""
+    """Return a clone of this repository with its releases tagged and the working tree as the newest one."""
     git(ROOT, "clone", "--quiet", "--no-tags", ROOT, folder)
-    for release, revision in releases().items():
+    for release, revision in (refused_releases() | releases()).items():
         git(folder, "tag", release, git(ROOT, "rev-parse", revision).strip())
     tracked = git(folder, "ls-files", "-z").split("\0")
     present = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
@@ -91,8 +77,9 @@ def clone(folder: Path) -> Path:
 
 
 def copied(template: Path, release: str, destination: Path, data: dict[str, Any] | None = None) -> Path:
-    """A project as a release of the template makes it, committed."""
-    done = copier("copy", "--defaults", "--quiet", "--vcs-ref", release, *as_options(data or {}), template, destination)
+    """Return a project, committed, as a release makes it; named My Project, whatever its folder is called."""
+    answers = {"project_name": "My Project"} | (data or {})
+    done = copier("copy", "--defaults", "--quiet", "--vcs-ref", release, *as_options(answers), template, destination)
     assert done.returncode == 0, done.stderr
     git(destination, "init", "--quiet")
     commit(destination, "Start")
@@ -100,29 +87,8 @@ def copied(template: Path, release: str, destination: Path, data: dict[str, Any]
 
 
 def package(project: Path) -> Path:
-    """The folder of the project's sources."""
+    """Return the folder of the project's sources."""
     return next((project / "src").iterdir())
-
-
-def edit(project: Path) -> None:
-    """Changes what users change, and commits it."""
-    (project / "README.md").write_text(README)
-    (project / ".pre-commit-config.yaml").unlink()
-    with (project / "Makefile").open("a") as makefile:
-        makefile.write(VERB)
-    settings = package(project) / "settings.py"
-    settings.write_text(settings.read_text().replace("\n\n\n@lru_cache", f"\n\n{SETTING}\n\n@lru_cache"))
-    api = package(project) / "api.py"
-    if api.exists():
-        api.write_text(api.read_text() + ROUTE)
-    manifest = project / "pyproject.toml"
-    manifest.write_text(re.sub(r"^dependencies = \[\n(.*?)^\]", _add, manifest.read_text(), count=1, flags=re.M | re.S))
-    commit(project, "My own work")
-
-
-def _add(found: re.Match[str]) -> str:
-    """The dependencies and one more, in order."""
-    return "dependencies = [\n" + "".join(sorted([*found[1].splitlines(keepends=True), DEPENDENCY])) + "]"
 
 
 def assert_clean(project: Path) -> None:
@@ -131,19 +97,3 @@ def assert_clean(project: Path) -> None:
     marked = run(["git", "grep", "--untracked", "-lE", "^(<<<<<<<|>>>>>>>)"], cwd=project)
     assert marked.stdout == ""
     assert not list(project.rglob("*.rej"))
-
-
-def updated_from(template: Path, release: str, destination: Path, data: dict[str, Any] | None = None) -> Path:
-    """A project of the release, worked on as users do and updated, with no conflict; the update is not committed."""
-    project = copied(template, release, destination, data)
-    edit(project)
-    done = copier("update", "--defaults", "--quiet", cwd=project)
-    assert done.returncode == 0, done.stderr
-    assert_clean(project)
-    return project
-
-
-def updated_project(release: str, destination: Path, data: dict[str, Any] | None = None) -> Path:
-    """The same with a clone of its own, for tests that install the project and run its tests."""
-    with tempfile.TemporaryDirectory() as folder:
-        return updated_from(clone(Path(folder) / "template"), release, destination, data)

@@ -1,0 +1,67 @@
+"""A project that its owner worked on is updated: what the maintainer changed arrives, nothing of the owner is lost."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.answers import CHOICES
+from tests.conftest import rows
+from tests.releases import assert_clean, copied, git
+from tests.update import maintainer, owner, program
+from tests.update.imports import unresolved
+from tests.update.starts import starts
+
+LIVES = [
+    (preset, manager)
+    for preset in CHOICES["preset"].values()
+    for manager in (["uv"] if preset == "existing" else CHOICES["package_manager"].values())
+    if preset != "custom"
+]
+DIFFERENT = [("platform", "pip"), ("cli", "uv"), ("existing", "uv")]
+
+
+def answers(preset: str, manager: str) -> dict[str, Any]:
+    """Return what is asked of a project of the preset."""
+    if preset == "existing":
+        return {"preset": preset}
+    # A model of the owner in one of them, since their files differ most from ours.
+    return {"preset": preset, "package_manager": manager} | ({"hf_task": "custom"} if preset == "cli" else {})
+
+
+@pytest.mark.parametrize("release", starts())
+@pytest.mark.parametrize("life", rows(LIVES, DIFFERENT), ids="-".join)
+def test_an_update_brings_everything_and_loses_nothing(
+    newer: Path, tmp_path: Path, release: str, life: tuple[str, str]
+) -> None:
+    preset, manager = life
+    project = copied(newer, release, tmp_path / "project", answers(preset, manager))
+    deleted = owner.deleted(project)
+    assert deleted
+    kept = owner.live(project)
+    arriving = maintainer.arrives(newer, project)
+    done = program.real_copier("update", cwd=project)
+    assert done.code == 0, done.said
+    assert_clean(project)
+    assert program.stored(project)["_commit"] == maintainer.RELEASE
+    for name, text in arriving.items():
+        assert text in (project / name).read_text("utf-8"), f"{name} was not updated"
+    for name, text in kept.items():
+        assert text in (project / name).read_text("utf-8"), f"{name} lost what its owner wrote"
+    assert [name for name in deleted if (project / name).exists()] == []
+    assert unresolved(project) == []
+    assert _added(project) <= _new(preset)
+
+
+def _added(project: Path) -> set[str]:
+    """Files that the update added."""
+    found = git(project, "ls-files", "--others", "--exclude-standard").splitlines()
+    return {re.sub(r"^src/\w+/", "", name) for name in found}
+
+
+def _new(preset: str) -> set[str]:
+    """Files that the release has and the one before has not."""
+    if preset == "existing":
+        return set()
+    return {"inference/batches.py", "db/migrations/versions/0003_next.py"}
