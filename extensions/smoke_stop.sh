@@ -1,3 +1,3 @@
 docker compose stop
 code=$(docker wait "$(docker compose ps --all --quiet api)")
-[ "$code" = 0 ] || { echo "smoke: the API ended with $code" >&2; exit 1; }
+[ "$code" = 0 ] || { echo "smoke: the API exited with code $code after SIGTERM, expected 0" >&2; exit 1; }

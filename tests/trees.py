@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from jinja2 import Environment
 from pytest_copie.plugin import Copie
@@ -24,25 +25,30 @@ class Tree:
 
 
 def rendered(sets: Iterable[dict[str, Any]], template: Path, folder: Path) -> list[Tree]:
-    """A tree in the folder for each set of answers, made by as many processes as there are CPUs."""
-    with ProcessPoolExecutor(initializer=_compile_once) as pool:
+    """Return a tree in the folder for each set of answers, made by as many processes as there are CPUs."""
+    with ProcessPoolExecutor(initializer=compile_once) as pool:
         return list(pool.map(partial(_render, template, folder), *zip(*enumerate(sets), strict=True)))
 
 
 def _render(template: Path, folder: Path, number: int, answers: dict[str, Any]) -> Tree:
-    result = Copie(template, folder, folder / "config", counter=number).copy(extra_answers=answers)
+    named = {"project_name": "My Project"} | answers
+    result = Copie(template, folder, folder / "config", counter=number).copy(extra_answers=named)
     assert result.project_dir, f"{answers}: {result.exception!r}"
     return Tree(answers, result.project_dir)
 
 
-def _compile_once() -> None:
+def compile_once() -> None:
     """Lets Jinja keep what it compiles: half of a copy's time, and the same in every copy."""
     compile_anew = Environment.compile
+    if compile_anew.__module__ == __name__:
+        return
     kept: dict[Any, Any] = {}
 
-    def compile(self: Environment, *arguments: Any) -> Any:
-        if arguments not in kept:
-            kept[arguments] = compile_anew(self, *arguments)
-        return kept[arguments]
+    def compile(self: Environment, source: str, name: str | None = None, *options: Any) -> Any:
+        # Not by the file's path, the first option: each copy has a clone of its own.
+        key = self.sandboxed, source, name, *options[1:]
+        if key not in kept:
+            kept[key] = compile_anew(self, source, name, *options)
+        return kept[key]
 
-    Environment.compile = compile
+    patch.object(Environment, "compile", compile).start()

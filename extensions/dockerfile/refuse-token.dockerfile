@@ -1,5 +1,5 @@
-# Declared only to be refused: an argument stays in the history of an image. Written as a variable, it would be in the log.
+# Reject HF_TOKEN as a build argument: it would stay in the image history. printenv keeps its value out of the build log.
 ARG HF_TOKEN
 RUN if [ -n "$(printenv HF_TOKEN)" ]; then \
-      echo "HF_TOKEN must not be a build argument, which everybody can read: use --secret id=HF_TOKEN" >&2; exit 1; \
+      echo "HF_TOKEN must not be a build argument, because it would be readable in the image history: use --secret id=HF_TOKEN" >&2; exit 1; \
     fi

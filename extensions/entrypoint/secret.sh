@@ -1,6 +1,6 @@
   file=$(printenv "${name}_FILE")
   if [ ! -r "$file" ]; then
-    say "${name}_FILE names $file, which cannot be read"
+    say "${name}_FILE: cannot read $file"
     exit 1
   fi
   value=$(cat "$file")

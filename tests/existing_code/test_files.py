@@ -56,8 +56,8 @@ def test_an_update_brings_ours_and_keeps_theirs(template: Path, tmp_path: Path) 
     compose = folder / "slipway.compose.yaml"
     compose.write_text(compose.read_text().replace("restart: unless-stopped", "restart: always"))
     commit(folder, "Our own work")
-    warm = newer / "template/existing/docker/warm.py.jinja"
-    warm.write_text(warm.read_text() + "# New\n")
+    script = newer / "template/existing/docker/precompile.py.jinja"
+    script.write_text(script.read_text() + "# New\n")
     page = newer / "template/existing/docker/README.md.jinja"
     page.write_text(page.read_text() + "\nNew.\n")
     packages = newer / "template/existing/docker/packages.txt"
@@ -67,9 +67,9 @@ def test_an_update_brings_ours_and_keeps_theirs(template: Path, tmp_path: Path) 
     done = copier("update", "--defaults", "--quiet", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert_clean(folder)
-    assert (folder / "docker/warm.py").read_text().endswith("# New\n")
+    assert (folder / "docker/precompile.py").read_text().endswith("# New\n")
     assert (folder / "docker/packages.txt").read_text() == "libgomp1\n"
     assert "restart: always" in compose.read_text()
     assert {path: path.read_bytes() for path in theirs} == theirs
     changed = re.findall(r"^.. (.*)$", git(folder, "status", "--porcelain"), re.MULTILINE)
-    assert sorted(changed) == [".copier-answers.yml", "docker/README.md", "docker/warm.py"]
+    assert sorted(changed) == [".copier-answers.yml", "docker/README.md", "docker/precompile.py"]

@@ -223,7 +223,7 @@ def test_production_without_a_lock_or_with_a_stale_one(template: Path, tmp_path:
     need_engine()
     folder = given(template, "monorepo", tmp_path / "theirs")
     missing = [line for line in refused(folder) if line.startswith("There is no")]
-    assert missing == [f"There is no docker/pylock.toml. Write it with: {RENEW}"]
+    assert missing == [f"There is no docker/pylock.toml. Create it with: {RENEW}"]
     assert build(folder, "--target=lock", f"--output={folder}").returncode == 0
     with (folder / "backend/requirements.txt").open("a") as requirements:
         requirements.write("colorama\n")

@@ -92,7 +92,7 @@ def project(engine: None, template: Path, copie_session: Copie) -> Callable[[str
 
     def project(name: str) -> Path:
         if name not in made:
-            data = {"torch_index": TORCH_INDEX, **SETS[name]}
+            data = {"project_name": "My Project", "torch_index": TORCH_INDEX, **SETS[name]}
             result = copie_session.copy(extra_answers=data, template_dir=template)
             assert result.project_dir, result.exception
             locked = build(result.project_dir, "--target=lock", f"--output={result.project_dir}")

@@ -31,7 +31,7 @@ def system(seaweedfs: None, project: Callable[[str], Path], tags: list[str]) -> 
     """A platform with a bucket, in which a model was trained."""
     folder = project("bucket")
     assert run(["make", "secrets"], cwd=folder).returncode == 0
-    (folder / ".env").write_text("PORT=0\nMY_PROJECT_MODEL_LOOK=1\n")
+    (folder / ".env").write_text("PORT=0\nMY_PROJECT_MODEL_POLL_SECONDS=1\n")
     tags.append("slipway-test-bucket")
     system = System(folder)
     try:

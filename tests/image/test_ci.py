@@ -81,7 +81,7 @@ def workflows_with_a_gpu(template: Path, copie_session: Copie) -> Callable[[str]
     """A project whose torch is built for a GPU, tested by a service."""
 
     def generate(ci: str) -> Path:
-        data = {"ci": ci, "accelerator": "cu130"}
+        data = {"project_name": "My Project", "ci": ci, "accelerator": "cu130"}
         result = copie_session.copy(extra_answers=data, template_dir=template)
         assert result.project_dir, result.exception
         return result.project_dir

@@ -110,7 +110,7 @@ def test_development_serves_real_embeddings_and_takes_edits_and_a_debugger(
         f"HF_ENDPOINT={hub.endpoint}\n" + "".join(f"{name}={port}\n" for name, port in ports.items())
     )
     url = f"http://127.0.0.1:{ports['PORT']}"
-    source = folder / "src/my_project/api.py"
+    source = folder / "src/my_project/routes.py"
     before = source.read_text()
     try:
         done = compose("up", "--detach", "--wait", f"--wait-timeout={PATIENCE}")
@@ -120,7 +120,7 @@ def test_development_serves_real_embeddings_and_takes_edits_and_a_debugger(
         assert len(embedding) == 384
         assert sum(value * value for value in embedding) == pytest.approx(1, abs=1e-3)
         socket.create_connection(("127.0.0.1", ports["DEBUG_PORT"]), timeout=10).close()
-        source.write_text(f'{before}\n\n@app.get("/edited")\nasync def edited() -> str:\n    return "seen"\n')
+        source.write_text(f'{before}\n\n@router.get("/edited")\nasync def edited() -> str:\n    return "seen"\n')
         until(f"{url}/edited", "seen")
         until(f"{url}/ready", "ready")
         logged = compose("logs", "--no-log-prefix", "api").stdout

@@ -226,7 +226,7 @@ def answered_while_stopping(container: Container) -> tuple[httpx.Response, int]:
 
 
 def test_sigterm_finishes_what_is_in_flight_and_ends_with_0(baked: Image) -> None:
-    patient = "--env=MY_PROJECT_MAX_WAIT=110"  # others use the machine, too
+    patient = "--env=MY_PROJECT_MAX_WAIT_SECONDS=110"  # others use the machine, too
     with started(baked.name, *LOCKED_DOWN, patient) as container:
         answer, code = answered_while_stopping(container.ready())
         assert (answer.status_code, len(answer.json())) == (200, ANSWERS)

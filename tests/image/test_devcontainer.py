@@ -254,8 +254,8 @@ def test_the_hubs_cache_outlives_the_container(with_hub: Opened, hub: Hub) -> No
 
 @pytest.mark.exhaustive
 def test_a_debugger_stops_at_a_line_of_the_folder(with_hub: Opened) -> None:
-    lines = (with_hub.folder / "src/my_project/cli.py").read_text().splitlines()
-    place = ("/app/src/my_project/cli.py", str(lines.index("        app()") + 1))
+    lines = (with_hub.folder / "src/my_project/cli/program.py").read_text().splitlines()
+    place = ("/app/src/my_project/cli/program.py", str(lines.index("        app()") + 1))
     assert with_hub.run("python", "-c", STOP, *place).split() == list(place)
 
 

@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 NAME = "shop.localhost"
 """A name that is not localhost, for which Caddy's own authority vouches all the same."""
 
-NEVER_ASKED = {"Answers from the cache", "Alerts"}
+NEVER_ASKED = {"Cache hit rate", "Alerts"}
 """Panels that show nothing in a system that is well and keeps no answers."""
 
 
@@ -188,7 +188,7 @@ def test_rules_are_sound_and_ask_for_what_there_is(system: Observed) -> None:
         names = set(re.findall(r"\b(?:up|jobs|(?:http|predict|jobs?|worker|model)_\w+)\b", asked))
         assert names <= known, f"{asked}: nobody tells {names - known}"
     system.compose("stop", "worker")
-    wanted = 'ALERTS{alertname="WorkersAway"}'
+    wanted = 'ALERTS{alertname="WorkersDown"}'
     until(lambda: system.query(wanted), "an alert")
     system.compose("start", "worker")
     until(lambda: not system.query(wanted), "well again")

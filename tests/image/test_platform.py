@@ -30,7 +30,7 @@ def system(project: Any, tags: list[str]) -> Iterator[System]:
     """A platform with a model and files to predict from, in which no job was done yet."""
     folder = project("platform")
     assert run(["make", "secrets"], cwd=folder).returncode == 0
-    (folder / ".env").write_text(f"PORT=0\nMY_PROJECT_SCHEDULE={EVERY_MINUTE}\nMY_PROJECT_MODEL_LOOK=1\n")
+    (folder / ".env").write_text(f"PORT=0\nMY_PROJECT_SCHEDULE={EVERY_MINUTE}\nMY_PROJECT_MODEL_POLL_SECONDS=1\n")
     tags.append("slipway-test-platform")
     system = System(folder)
     try:

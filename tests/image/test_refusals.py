@@ -66,7 +66,7 @@ def only(lines: list[str], text: str) -> str:
 @pytest.mark.parametrize(("name", "lock"), [("uv", "uv.lock"), ("pip", "pylock.toml")])
 def test_production_without_a_lock(name: str, lock: str, refused: Callable[..., list[str]]) -> None:
     said = refused(name, edit=lambda folder: (folder / lock).unlink())
-    assert only(said, "There is no") == f"There is no {lock}. Write it with: {RENEW}"
+    assert only(said, "There is no") == f"There is no {lock}. Create it with: {RENEW}"
 
 
 @pytest.mark.parametrize(("name", "lock"), [("uv", "uv.lock"), ("pip", "pylock.toml")])
@@ -100,7 +100,7 @@ def test_a_hub_that_breaks_off(hub: Hub, refused: Callable[..., list[str]], mini
     commit = hub.add("an-org/broken", minilm)
     hub.cut(f"/an-org/broken/resolve/{commit}/model.safetensors", 1000, times=100, reset=True)
     said = refused("uv", edit=rename_model("an-org/broken"))
-    assert only(said, "weights: ").startswith("weights: an-org/broken could not be fetched: ")
+    assert only(said, "weights: ").startswith("weights: an-org/broken could not be downloaded: ")
 
 
 def test_a_disk_that_is_full_while_baking(project: Callable[[str], Path], hub: Hub, tags: list[str]) -> None:

@@ -95,7 +95,7 @@ def make_project(template: Path, copie_session: Copie, environment: dict[str, st
     def make_project(**answers: Any) -> Project:
         key = repr(sorted(answers.items()))
         if key not in made:
-            data = {"torch_index": TORCH_INDEX, **answers}
+            data = {"project_name": "My Project", "torch_index": TORCH_INDEX, **answers}
             result = copie_session.copy(extra_answers=data, template_dir=template)
             assert result.project_dir, result.exception
             project = Project(result.project_dir, environment)

@@ -8,6 +8,7 @@ from tests.answers import TASKS
 from tests.conftest import rows
 from tests.program import run
 from tests.project.conftest import Make
+from tests.project.machinery import copy_tests
 
 pytestmark = pytest.mark.project
 
@@ -33,6 +34,7 @@ def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers
     project = make_project(**answers)
     done = project.make("lint")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert copy_tests(project.path, answers["hf_task"], whole=answers == DEFAULT)
     done = run([project.path / ".venv/bin/pytest"], cwd=project.path, env=project.environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed" in done.stdout
@@ -48,7 +50,11 @@ def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers
 def test_the_verbs_of_a_custom_project_find_nothing_and_tell_the_coverage(
     make_project: Make, answers: dict[str, Any]
 ) -> None:
-    done = make_project(**answers).make("lint", "test")
+    project = make_project(**answers)
+    done = project.make("lint")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert copy_tests(project.path, answers["hf_task"])
+    done = project.make("test")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed" in done.stdout
     assert "TOTAL" in done.stdout

@@ -90,7 +90,7 @@ def test_the_custom_project_trains_and_serves_what_it_learned(make_project: Make
     project = make_project(package_manager="uv", hf_task="custom")
     missing = project.run("predict", "user-7", MY_PROJECT_MODEL="models/none")
     assert missing.returncode == 1
-    assert missing.stderr.strip() == "error: models/none holds no version latest: make one with the command train"
+    assert missing.stderr.strip() == "error: models/none has no version latest: make one with the command train"
     assert project.make("train").returncode == 0
     done = project.run("predict", "user-7", "--parameter", "top_k=3")
     assert done.stdout.count("item-") == 3

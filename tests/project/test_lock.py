@@ -119,6 +119,7 @@ def generate(copie_session: Copie, template: Path, make: Make) -> Generate:
     def generate(manager: str, accelerator: str, index: StubIndex) -> Path:
         answers = {
             "preset": "cli",
+            "project_name": "My Project",
             "hf_task": "custom",
             "package_manager": manager,
             "torch_version": TORCH,

@@ -78,9 +78,9 @@ def test_every_way_to_pool_equals_that_of_sentence_transformers(project: Project
         from sentence_transformers import SentenceTransformer, models
         sys.path.insert(0, "tests")
         import example
+        from my_project.components import load_model
+        from my_project.schemas import Parameters
         from my_project.settings import Settings
-        from my_project.task import Parameters
-        from my_project.torch_predictor import TorchPredictor
         warnings.simplefilter("ignore")
         folder = Path({str(tmp_path)!r})
         example.make_model(folder / "tiny")
@@ -96,7 +96,7 @@ def test_every_way_to_pool_equals_that_of_sentence_transformers(project: Project
                 modules.append(models.Normalize())
             reference = SentenceTransformer(modules=modules, device="cpu")
             reference.save(str(folder / str(number)))
-            ours = TorchPredictor(folder / str(number), Settings(device="cpu", max_batch_size=2))
+            ours = load_model(Settings(model=str(folder / str(number)), device="cpu", max_batch_size=2))
             got = torch.tensor(ours.predict(texts, Parameters()))
             difference = (got - torch.tensor(reference.encode(texts))).abs().max().item()
             print(json.dumps([str(mode), dense, normalize, difference]))
@@ -169,7 +169,7 @@ def test_a_training_teaches_the_model_a_language_that_it_does_not_know(
     done = project.run("train", "--config", tmp_path / "training.yaml", **settings)
     assert done.returncode == 0, done.stderr
     told = json.loads((tmp_path / "models" / done.stdout.strip() / "training.json").read_text())
-    assert told["metrics"]["accuracy"] > told["before"]["metrics"]["accuracy"] + 0.3, done.stderr
+    assert told["metrics"]["accuracy"] > told["previous"]["metrics"]["accuracy"] + 0.3, done.stderr
     base = project.run("predict", "A happy dog.", **settings, MY_PROJECT_MODEL_VERSION="base")
     assert project.run("predict", "A happy dog.", **settings).stdout != base.stdout
 

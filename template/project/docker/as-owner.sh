@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a command as the owner of the mounted project, so that the files it writes there are its owner's and not root's.
+# Run a command as the owner of the mounted project, so that files written there belong to that user and not to root.
 set -eu
 owner=$(stat -c %u /app)
 group=$(stat -c %g /app)

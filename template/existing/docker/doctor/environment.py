@@ -1,4 +1,4 @@
-"""Python and what is installed beside it."""
+"""Python and the installed packages."""
 
 import platform
 import sys
@@ -8,7 +8,7 @@ from . import Finding
 
 
 def python(thorough: bool) -> Finding:
-    """What runs, and on what."""
+    """Report the Python version, the platform and the number of installed packages."""
     packages = len({each.name for each in metadata.distributions()})
     found = f"{platform.python_version()} on {sys.platform} {platform.machine()}, {packages} packages"
     return Finding("Python", "ok", found)

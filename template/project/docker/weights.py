@@ -1,0 +1,83 @@
+"""Download a model from the Hugging Face Hub into a folder and verify every file: `weights.py MODEL REVISION FOLDER`.
+
+Writes a manifest, weights.json: model, requested revision, commit, and the size in bytes and SHA-256 of each file.
+The folder appears complete or not at all. HF_TOKEN_PATH is the path of a token file; HF_ENDPOINT selects another hub.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from huggingface_hub import HfApi, RepoFile, snapshot_download
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.utils import filter_repo_objects
+
+# Repositories often hold the same weights in several formats; only these are loaded.
+WANTED = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
+UNWANTED = ["onnx/*", "openvino/*", "coreml/*", "original/*", "*.onnx"]
+
+
+def download(model: str, revision: str, folder: Path) -> int:
+    """Download a model into a folder and return its size in bytes.
+
+    Raises:
+        OSError: A file could not be written, or differs from the one on the hub.
+        HfHubHTTPError: The hub refused a request.
+    """
+    hub = HfApi()
+    commit = hub.model_info(model, revision=revision).sha or revision
+    listed = [each for each in hub.list_repo_tree(model, revision=commit, recursive=True) if isinstance(each, RepoFile)]
+    wanted = WANTED if any(each.path.endswith(".safetensors") for each in listed) else [*WANTED, "*.bin"]
+    patterns = {"allow_patterns": wanted, "ignore_patterns": UNWANTED}
+    files = list(filter_repo_objects(listed, key=lambda each: each.path, **patterns))
+    cached = Path(snapshot_download(model, revision=commit, allow_patterns=[each.path for each in files]))
+    partial = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    manifest = {each.path: copy(cached / each.path, partial / each.path, each) for each in files}
+    content = {"model": model, "revision": revision, "commit": commit, "files": manifest}
+    (partial / "weights.json").write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
+    partial.rename(folder)
+    return sum(each.size for each in files)
+
+
+def copy(source: Path, target: Path, listed: RepoFile) -> dict[str, str | int]:
+    """Copy a file and return its manifest entry.
+
+    Raises:
+        OSError: The hash differs from the one that the hub lists.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sha256 = hashlib.sha256()
+    blob = hashlib.sha1(b"blob %d\0" % listed.size, usedforsecurity=False)  # Git's blob hash
+    with source.open("rb") as reader, target.open("xb") as writer:
+        while chunk := reader.read(2**20):
+            sha256.update(chunk)
+            blob.update(chunk)
+            writer.write(chunk)
+    expected, found = (listed.lfs.sha256, sha256) if listed.lfs else (listed.blob_id, blob)
+    if found.hexdigest() != expected:
+        raise OSError(f"{listed.path} is corrupt: its hash is {found.hexdigest()}, the hub lists {expected}")
+    return {"size": target.stat().st_size, "sha256": sha256.hexdigest()}
+
+
+def main() -> None:
+    """Download the model; on failure, exit with a one-line error."""
+    model, revision, folder = sys.argv[1:]
+    try:
+        size = download(model, revision, Path(folder))
+    except GatedRepoError:
+        sys.exit(f"weights: {model} is gated: accept its terms on the hub, and build with --secret id=HF_TOKEN")
+    except RevisionNotFoundError:
+        sys.exit(f"weights: {model} has no revision {revision}: use a commit, tag or branch of the model")
+    except RepositoryNotFoundError:
+        reason = "is not on the hub, or is private: check the name, or build with --secret id=HF_TOKEN"
+        sys.exit(f"weights: {model} {reason}")
+    except Exception as error:  # downloads fail with many kinds of errors, not all of the library's own
+        sys.exit(f"weights: {model} could not be downloaded: {(str(error) or type(error).__name__).splitlines()[0]}")
+    print(f"weights: downloaded and verified {model} at {revision}, {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""ONNX Runtime: an exported model, which needs neither torch nor transformers."""
+
+import hashlib
+import json
+import logging
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..base_settings import ServiceSettings
+from ..errors import ModelUnavailableError
+from ..inference.model_files import MANIFEST, identify
+from .base import ModelFiles
+from .session_pool import SessionPool
+
+logger = logging.getLogger(__name__)
+
+GRAPHS = {"fp32": "model.onnx", "int8": "model_int8.onnx"}
+"""File of each precision."""
+
+FACTS = "facts.json"
+"""What the task reads from the model's configuration, such as its labels."""
+
+
+def load_exported(
+    settings: ServiceSettings, open_preprocessor: Callable[[Path, dict[str, Any]], Any]
+) -> tuple[ModelFiles, SessionPool]:
+    """Return the exported model of the settings and the backend that runs it.
+
+    Args:
+        settings: Name the model, the folder of the export and the precision.
+        open_preprocessor: Returns tokenizer or image processor from the export's folder and facts.
+
+    Raises:
+        ModelUnavailableError: The export is missing, broken or of another model.
+    """
+    folder = settings.exported.expanduser()
+    if not (folder / MANIFEST).is_file():
+        raise ModelUnavailableError(f"{folder} holds no exported model: run the command export")
+    graph = folder / GRAPHS[settings.precision]
+    if not graph.is_file():
+        missing = f"{folder} has no {settings.precision}: it did not agree with torch, or was deleted"
+        raise ModelUnavailableError(f"{missing}; set the precision to fp32, or run the command export --force")
+    manifest, facts = _read_json(folder / MANIFEST), _read_json(folder / FACTS)
+    name, revision = str(manifest.get("model")), manifest.get("commit")
+    if settings.model and not _is_of(manifest, settings):
+        found, wanted = f"{name} at {revision}", f"{settings.model} at {settings.revision}"
+        raise ModelUnavailableError(f"{folder} holds {found}, not {wanted}: run the command export")
+    try:
+        files = ModelFiles(name, revision, open_preprocessor(folder, facts), facts)
+    except Exception as error:  # a file is missing or was changed
+        reason = f"{folder} is incomplete ({type(error).__name__}: {error})".splitlines()[0]
+        raise ModelUnavailableError(f"{reason}: run the command export --force") from error
+    return files, SessionPool(graph, settings.device, settings.parallel_batches)
+
+
+def is_exported(settings: ServiceSettings) -> bool:
+    """Return whether the export of the settings' model and revision is there, complete and up to date."""
+    folder = settings.exported.expanduser()
+    try:
+        manifest = _read_json(folder / MANIFEST)
+    except ModelUnavailableError:
+        return False
+    sizes = {name: each["size"] for name, each in manifest.get("files", {}).items()}
+    complete = all((folder / name).is_file() and (folder / name).stat().st_size == sizes[name] for name in sizes)
+    return complete and _is_of(manifest, settings) and manifest.get("source") == source_digest(settings)
+
+
+def source_digest(settings: ServiceSettings) -> str | None:
+    """Return a digest of a folder of weights that changes with its files.
+
+    None for a model of the hub and for a folder with a manifest, which the manifest identifies.
+    """
+    folder = Path(settings.model).expanduser()
+    if not folder.is_dir() or (folder / MANIFEST).is_file():
+        return None
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    states = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(json.dumps(states).encode()).hexdigest()
+
+
+def ensure_exported(settings: ServiceSettings, export: Callable[[Callable[[str], None]], object]) -> None:
+    """Export the settings' model if its export is missing and torch is installed.
+
+    Args:
+        settings: Name the model.
+        export: Exports the model; its argument reports progress.
+
+    Raises:
+        ModelUnavailableError: The export failed.
+    """
+    if settings.model and not is_exported(settings) and find_spec("torch"):
+        export(_report)
+
+
+def _is_of(manifest: dict[str, Any], settings: ServiceSettings) -> bool:
+    """Return whether a manifest is of the settings' model and, as far as both are known, of their revision."""
+    model, commit = identify(settings)
+    revisions = (manifest.get("commit"), manifest.get("revision"))
+    return manifest.get("model") == model and (commit is None or revisions[0] is None or commit in revisions)
+
+
+def _report(line: str) -> None:
+    logger.info("%s", line)
+    if sys.stderr.isatty() and not logger.isEnabledFor(logging.INFO):  # a command, which configures no logging
+        print(line, file=sys.stderr)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelUnavailableError(f"{path} is broken: run the command export --force") from error

@@ -1,0 +1,51 @@
+"""JSON lines: one object or string a line."""
+
+import json
+from collections.abc import Iterator
+from typing import IO, Any
+
+from .record import Record, read_lines, to_json_line
+
+
+def read(stream: IO[bytes], column: str) -> Iterator[Record]:
+    """Yield a record for each line; its text is the field `column`, or the line itself if that is a string."""
+    for number, line, problem in read_lines(stream):
+        if problem:
+            yield Record(number, error=problem)
+            continue
+        try:
+            value = json.loads(line, parse_constant=_refuse_constant)
+        except json.JSONDecodeError as error:
+            yield Record(number, error=f"not JSON: {error.msg}, column {error.colno}")
+            continue
+        except (ValueError, RecursionError) as error:
+            yield Record(number, error=f"not JSON: {error}")
+            continue
+        fields = value if isinstance(value, dict) else {column: value}
+        text = fields.get(column)
+        if isinstance(text, str):
+            yield Record(number, text, fields)
+        else:
+            yield Record(number, fields=fields, error=f"no string called {column}")
+
+
+class JsonlWriter:
+    """Writes the fields of the record, then `prediction` or `error`."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        """Write to a binary stream."""
+        self._stream = stream
+
+    def write(self, record: Record, prediction: Any) -> None:
+        """Write the record as one object."""
+        result = {"prediction": prediction} if record.error is None else {"error": record.error}
+        self._stream.write(to_json_line({**record.fields, **result}))
+
+    def close(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and the infinities, which Python's parser accepts although JSON has none."""
+    raise ValueError(f"{name} is not a number")

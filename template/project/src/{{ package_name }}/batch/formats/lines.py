@@ -1,0 +1,29 @@
+"""Plain text: one input a line."""
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+from .record import Record, read_lines, to_json_line
+
+
+def read(stream: IO[bytes], column: str) -> Iterator[Record]:
+    """Yield a record for each line."""
+    for number, line, error in read_lines(stream):
+        text = line.rstrip("\r\n")
+        yield Record(number, text, {column: text}, error)
+
+
+class LineWriter:
+    """Writes one prediction a line as JSON, or an object with the error."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        """Write to a binary stream."""
+        self._stream = stream
+
+    def write(self, record: Record, prediction: Any) -> None:
+        """Write the prediction or the error."""
+        self._stream.write(to_json_line(prediction if record.error is None else {"error": record.error}))
+
+    def close(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()

@@ -1,0 +1,162 @@
+"""Predictions for arguments, standard input or a file."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic import BaseModel
+
+CHUNK_BATCHES = 16
+"""Number of batches to read ahead, so that inputs of similar length can share a batch."""
+
+FormatName = Literal["lines", "jsonl", "csv", "parquet"]
+
+
+def predict(
+    inputs: Annotated[list[str] | None, typer.Argument(help="Inputs; without any, read --input or stdin.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--input", "-i", exists=True, dir_okay=False, help="File to read.")
+    ] = None,
+    target: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="File to write.")] = None,
+    file_format: Annotated[
+        FormatName | None, typer.Option("--format", "-f", help="File format, if no file extension tells it.")
+    ] = None,
+    column: Annotated[str, typer.Option("--column", "-c", help="Field or column with the input.")] = "text",
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="A parameter, as name=value.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, but do not load the model.")] = False,
+) -> None:
+    """Predict from INPUTS, or from a file of lines, JSONL, CSV or Parquet to a file or standard output.
+
+    A record that fails is reported with its line number, the others are written, and the exit code is 1.
+    """
+    from .. import components
+    from ..batch.formats import detect_format
+    from ..batch.formats.record import text_problem
+    from ..errors import InvalidInputError
+
+    parameters = _parse_parameters(parameter or [], components.schemas().parameters)
+    if inputs:
+        if source or target:
+            raise typer.BadParameter("INPUTS are answered on standard output; --input and --output are for files")
+        for text in inputs:
+            if reason := text_problem(text):
+                raise InvalidInputError(f"{text!r}: {reason}")
+        settings = components.get_settings()
+        if dry_run:
+            typer.echo(f"would predict from {len(inputs)} inputs")
+            return
+        model = components.load_model(settings)
+        _print(model.predict([model.parse_text(text) for text in inputs], parameters))
+        return
+    if source is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise typer.BadParameter("nothing to predict from: give inputs, --input or standard input")
+    reads = file_format or (detect_format(source) if source else "lines")
+    writes = detect_format(target, file_format) if target else reads
+    if writes == "parquet" and target is None:
+        raise typer.BadParameter("Parquet is written to a file only: give --output")
+    _predict_file(source, target, reads, writes, column, parameters, dry_run)
+
+
+def _predict_file(
+    source: Path | None,
+    target: Path | None,
+    reads: FormatName,
+    writes: FormatName,
+    column: str,
+    parameters: BaseModel,
+    dry_run: bool,
+) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from .. import components
+    from ..batch.formats import open_writer, read_records
+    from ..batch.formats.record import Record, Writer
+    from ..batch.predict import predict_records, replace_file
+
+    settings = components.get_settings()
+    console = Console(stderr=True)
+    started = time.monotonic()
+    done = failed = 0
+    with ExitStack() as stack:
+        stream = stack.enter_context(source.open("rb")) if source else sys.stdin.buffer
+        writer: Writer | None = None
+        if not dry_run:
+            output = stack.enter_context(replace_file(target)) if target else sys.stdout.buffer
+            writer = open_writer(output, writes)
+        model = None if dry_run else components.load_model(settings)
+        progress = stack.enter_context(
+            Progress(
+                TextColumn("{task.completed:,.0f} of {task.total:,.0f} bytes"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TimeRemainingColumn(),
+                console=console,
+                transient=True,
+                disable=not (console.is_terminal and source),
+            )
+        )
+        bar = progress.add_task("predict", total=source.stat().st_size if source else None)
+        incoming = read_records(stream, reads, column)
+        while chunk := list(islice(incoming, settings.max_batch_size * CHUNK_BATCHES)):
+            outcomes: Iterable[tuple[Record, Any]] = ((record, None) for record in chunk)
+            if model:
+                outcomes = predict_records(model, chunk, parameters)
+            for record, prediction in outcomes:
+                done += 1
+                if record.error is not None:
+                    failed += 1
+                    reason = f"line {record.number}: {record.error}"
+                    console.print(reason, style="red", highlight=False, markup=False, soft_wrap=True)
+                if writer:
+                    writer.write(record, prediction)
+            if source and stream.seekable():
+                progress.update(bar, completed=stream.tell())
+        if writer:
+            writer.close()
+    verb = "would predict" if dry_run else "predicted"
+    summary = f"{verb} {done - failed:,} records in {time.monotonic() - started:.1f} s"
+    console.print(summary + (f", {failed:,} failed" if failed else ""), highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _parse_parameters(pairs: list[str], kind: type[BaseModel]) -> BaseModel:
+    from pydantic import ValidationError
+
+    from ..errors import InvalidInputError
+
+    values = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{pair}: write a parameter as name=value")
+        try:
+            values[name] = json.loads(value)
+        except json.JSONDecodeError:
+            values[name] = value
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        reasons = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise InvalidInputError(f"{reasons}; the parameters are {', '.join(kind.model_fields)}") from None
+
+
+def _print(predictions: list[Any]) -> None:
+    """Print a line of JSON for each prediction, or a short form of it on a terminal."""
+    if sys.stdout.isatty():
+        from rich.pretty import pprint
+
+        for prediction in predictions:
+            pprint(prediction, max_length=8, expand_all=False)
+    else:
+        for prediction in predictions:
+            typer.echo(json.dumps(prediction, ensure_ascii=False))

@@ -1,0 +1,53 @@
+"""Connections to the database of the settings: an SQLite file by default."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..base_settings import ServiceSettings
+
+CONNECT_TIMEOUT_SECONDS = 5
+"""Maximum wait for a connection, in seconds."""
+
+
+class DatabaseUnavailableError(ConnectionError):
+    """The database cannot be used; the message gives the reason in one line and never contains a password."""
+
+
+def connect(settings: ServiceSettings) -> Engine:
+    """Return a connection pool. It connects on first use.
+
+    Raises:
+        DatabaseUnavailableError: The setting `database` is not an address.
+    """
+    try:
+        url = make_url(settings.database)
+        if settings.database_password:
+            url = url.set(password=settings.database_password.get_secret_value())
+        if url.get_backend_name() == "sqlite":
+            Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(url, connect_args={"timeout": CONNECT_TIMEOUT_SECONDS})
+            event.listen(engine, "connect", _enable_wal)
+            return engine
+        return create_engine(
+            url,
+            pool_size=settings.database_pool_size,
+            max_overflow=0,
+            pool_timeout=CONNECT_TIMEOUT_SECONDS,
+            pool_pre_ping=True,  # connections survive a restart of the server
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS} if url.get_backend_name() == "postgresql" else {},
+        )
+    except ArgumentError as error:
+        raise DatabaseUnavailableError("database: not an address like postgresql+psycopg://user@host/db") from error
+
+
+def reason(error: Exception) -> str:
+    """Return the message of a database error on one line, without the SQL statement."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
+def _enable_wal(connection: Any, _: Any) -> None:
+    """Let readers of an SQLite file continue while another process writes."""
+    connection.execute("PRAGMA journal_mode=WAL")

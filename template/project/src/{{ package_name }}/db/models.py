@@ -1,0 +1,93 @@
+"""Tables of the database. A change here needs a migration: see docs/jobs.md."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class JobState(StrEnum):
+    """State of a job. The last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time in UTC. SQLite stores no time zone, and PostgreSQL returns that of the connection."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the stored time in UTC."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """Base class of all tables. The naming convention lets migrations drop keys and indexes by name."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+        }
+    )
+
+
+class Job(Base):
+    """A background job."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    key: Mapped[str | None] = mapped_column(String(200), unique=True)
+    """Idempotency key of the client."""
+    kind: Mapped[str] = mapped_column(String(50))
+    arguments: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[JobState] = mapped_column(String(20), index=True, default=JobState.QUEUED)
+    attempt: Mapped[int] = mapped_column(default=0)
+    """Number of attempts started. A worker with an older number has lost the job and must not change it."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """Number of attempts that failed or whose worker died."""
+    worker: Mapped[str | None] = mapped_column(String(200))
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """Earliest start of the next attempt: later than `created_at` after a failure."""
+    announced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Time of the message to the broker; None if one must be sent."""
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """End of the lease: a worker that has not renewed it by then counts as dead."""
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PredictionRow(Base):
+    """A recorded request with its predictions."""
+
+    __tablename__ = "predictions"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    request: Mapped[str] = mapped_column(String(128))
+    """X-Request-ID of the response."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    model: Mapped[str] = mapped_column(Text)
+    revision: Mapped[str | None] = mapped_column(Text)
+    inputs: Mapped[list[Any]] = mapped_column(JSON)
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
+    predictions: Mapped[list[Any]] = mapped_column(JSON)
+    """One for each input."""
+    seconds: Mapped[float] = mapped_column(Double)
+    """Duration in the engine: queue and computation, without HTTP."""

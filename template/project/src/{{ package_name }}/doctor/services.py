@@ -1,0 +1,58 @@
+"""Database, broker and storage of background jobs."""
+
+from pathlib import Path
+
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..db.engine import DatabaseUnavailableError, connect, reason
+from ..storage import Storage, StorageUnavailableError
+from . import Context, Finding
+
+CHECK_ADDRESS = "start it, or correct its address and password"
+
+
+def database(context: Context) -> Finding:
+    """Check that the database answers."""
+    settings = context.settings
+    url = make_url(settings.database)
+    shown = url.render_as_string(hide_password=True)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return Finding("database", "ok", f"{shown}, not created yet")
+    try:
+        engine = connect(settings)
+        try:
+            with engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, DatabaseUnavailableError, ImportError) as error:
+        return Finding("database", "fail", f"{shown}: {reason(error)}", CHECK_ADDRESS)
+    return Finding("database", "ok", shown)
+
+
+def broker(context: Context) -> Finding:
+    """Check that the broker answers."""
+    settings = context.settings
+    if not settings.broker:
+        return Finding("broker", "ok", "none: the API runs the jobs")
+    from ..jobs.celery_app import Broker
+
+    if problem := Broker(settings).problem():
+        return Finding("broker", "fail", f"{settings.broker}: {problem}", CHECK_ADDRESS)
+    return Finding("broker", "ok", settings.broker)
+
+
+def storage(context: Context) -> Finding:
+    """Check that the storage of job files can be reached."""
+    address = context.settings.storage
+    try:
+        problem = Storage(context.settings).problem()
+    except StorageUnavailableError as error:
+        problem = str(error)
+    if problem:
+        return Finding("storage", "fail", problem, "correct its address and credentials, or create the bucket")
+    return Finding("storage", "ok", address)
+
+
+CHECKS = [database, broker, storage]

@@ -1,0 +1,21 @@
+"""Exceptions that several packages raise and catch. Each message is one line that says what is wrong."""
+
+
+class InvalidInputError(ValueError):
+    """An input that the model cannot take."""
+
+
+class InvalidParameterError(InvalidInputError):
+    """A parameter that the model cannot take, whatever the input."""
+
+
+class ModelUnavailableError(RuntimeError):
+    """The model could not be found, downloaded or read; the message says what to do."""
+
+
+class NotReadyError(RuntimeError):
+    """The model is not loaded yet, or failed to load."""
+
+
+class QueueFullError(RuntimeError):
+    """More inputs are waiting than can be computed in time."""

@@ -1,0 +1,17 @@
+"""The types of a task, passed from the owner's schemas.py to the machinery."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class TaskSchemas:
+    """Input, parameters and output of the model, as clients send and receive them."""
+
+    input: Any
+    """Type of one input, which pydantic validates."""
+    parameters: type[BaseModel]
+    output: Any
+    """Type of the prediction for one input."""

@@ -1,0 +1,141 @@
+"""Jobs beside the API: accepts them and, if no broker is set, runs them on a thread of this process."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from prometheus_client.registry import Collector
+
+from ..base_settings import ServiceSettings
+from ..db import migrate
+from ..db.engine import DatabaseUnavailableError, connect
+from ..db.models import Job
+from ..errors import NotReadyError, QueueFullError
+from ..inference.engine import Engine
+from ..storage import Storage
+from .local_worker import LocalWorker
+from .metrics import JobBacklog
+from .store import JobStore
+from .types import JobTypes
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+"""Delay before a job asks an engine again whose queue was full, in seconds."""
+
+CACHE_TTL_SECONDS = 2.0
+"""Time for which a successful check of database, broker and storage is cached, in seconds."""
+
+
+class JobService:
+    """Accepts jobs. Implements server/service.py's Service."""
+
+    def __init__(self, settings: ServiceSettings, engine: Engine, job_types: JobTypes) -> None:
+        """Create the service. It connects when it is started.
+
+        Raises:
+            DatabaseUnavailableError: The setting `database` is not an address.
+            StorageUnavailableError: The setting `storage` is not an address.
+        """
+        self._database = connect(settings)
+        self._model = EngineModel(engine)
+        self.storage = Storage(settings)
+        self.store = JobStore(self._database, settings.job_attempts)
+        self.collectors: Sequence[Collector] = [JobBacklog(self.store)]
+        self._broker = None
+        self._worker: LocalWorker | None = None
+        if settings.broker:
+            from .celery_app import Broker
+
+            self._broker = Broker(settings)
+        else:
+            self._worker = LocalWorker(settings, self.store, job_types, lambda: self._model)
+        self._checked: tuple[float, list[str]] = (0.0, [])
+
+    async def start(self) -> None:
+        """Migrate a database of SQLite, and continue with the jobs that are queued."""
+        self._model.loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._start)
+
+    def _start(self) -> None:
+        if self._database.dialect.name == "sqlite" and migrate.problem(self._database):
+            try:
+                migrate.migrate(self._database)
+            except DatabaseUnavailableError as error:
+                logger.error("not ready: %s", error)
+        if self._worker:
+            self._worker.start()
+
+    async def stop(self) -> None:
+        """Release the running job."""
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        if self._worker:
+            self._worker.stop()
+        self._database.dispose()
+
+    def submit(self, kind: str, arguments: dict[str, Any], key: str | None) -> tuple[Job, bool]:
+        """Create a job and return it with True, or return the existing job of the same key with False.
+
+        A broker that cannot be reached is no error: a worker announces the job later.
+
+        Raises:
+            IdempotencyConflictError: The key was used for a different job.
+            SQLAlchemyError: The database cannot be reached.
+        """
+        job, is_new = self.store.submit(kind, arguments, key)
+        if self._broker:
+            self._broker.announce(self.store)
+        elif self._worker:
+            self._worker.wake()
+        return job, is_new
+
+    def reasons(self) -> list[str]:
+        """Return why jobs cannot be accepted; empty if they can. May block for seconds."""
+        checked, reasons = self._checked
+        if reasons or time.monotonic() - checked > CACHE_TTL_SECONDS:
+            broker = self._broker.problem() if self._broker else None
+            found = [migrate.problem(self._database), broker, self.storage.problem()]
+            reasons = [each for each in found if each]
+            self._checked = (time.monotonic(), reasons)
+        return reasons
+
+
+class EngineModel:
+    """The engine of the API as a model for the thread that runs jobs, so that the model is loaded once."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self, engine: Engine) -> None:
+        """Wrap the engine. Set `loop` to the event loop of the API before the first call."""
+        self._engine = engine
+
+    def parse_text(self, text: str) -> Any:
+        """Return the input that the text of a record stands for. Raise NotReadyError if the model failed to load."""
+        self._wait_for_load()
+        return self._engine.model.parse_text(text)
+
+    def predict(self, inputs: Sequence[Any], parameters: Any) -> list[Any]:
+        """Return a prediction for each input. Requests of clients go first: wait while the queue is full.
+
+        Raises:
+            NotReadyError: The model failed to load, or the API shuts down.
+            InvalidInputError: The model cannot take an input or a parameter.
+        """
+        if not inputs:
+            return []
+        self._wait_for_load()
+        while True:
+            try:
+                return asyncio.run_coroutine_threadsafe(self._engine.predict(inputs, parameters), self.loop).result()
+            except QueueFullError:
+                if self._engine.reason:
+                    raise NotReadyError(self._engine.reason) from None
+                time.sleep(RETRY_SECONDS)
+
+    def _wait_for_load(self) -> None:
+        if self._engine.loading:
+            self._engine.loading.result()

@@ -1,0 +1,1 @@
+"""The HTTP API: application, routes, middleware and the processes that serve it."""

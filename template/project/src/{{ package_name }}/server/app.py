@@ -1,0 +1,109 @@
+"""The FastAPI application, built from settings and components."""
+
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.middleware import Middleware
+
+from ..base_settings import ServiceSettings
+from ..inference.engine import AnyModel, Engine, PredictionRecorder
+from ..inference.schemas import TaskSchemas
+from ..observability import tracing
+from . import processes
+from .error_handlers import ErrorHandler, add_error_handlers, error_response
+from .middleware.body_limit import BodyLimit
+from .middleware.rate_limit import RateLimit
+from .middleware.request_metrics import RequestMetrics
+from .routes.health import router as health_router
+from .routes.predict import StreamHandler, predict_router
+from .service import Service
+
+
+@dataclass(frozen=True)
+class ServerComponents:
+    """Parts of the application that depend on the project."""
+
+    title: str
+    description: str
+    version: str
+    service_name: str
+    """Name of the service in traces, unless OTEL_SERVICE_NAME is set."""
+    schemas: TaskSchemas
+    load_model: Callable[[], AnyModel]
+    stream: StreamHandler | None = None
+    """Answers prediction requests with `"stream": true`."""
+    routers: Sequence[APIRouter] = ()
+    services: Sequence[Callable[[Engine], Service]] = ()
+    """Create what runs beside the engine; called in the event loop."""
+    middleware: Sequence[Middleware] = ()
+    """Runs closest to the routes, the first one outermost."""
+    recorder: Callable[[], PredictionRecorder] | None = None
+    """Creates what records answered requests."""
+    body_limits: Mapping[str, int] = field(default_factory=dict)
+    """Maximum size of a request body in bytes by prefix of the path, where it is not `max_body_bytes`."""
+    error_handlers: Mapping[type[Exception], ErrorHandler] = field(default_factory=dict)
+
+
+def create_app(settings: ServiceSettings, components: ServerComponents) -> FastAPI:
+    """Return the application. Its model begins to load with its lifespan, while the server already listens."""
+    app = FastAPI(
+        title=components.title,
+        description=components.description,
+        version=components.version,
+        lifespan=_lifespan(settings, components),
+        telemetry={"metrics": False, "logs": False, "operation_spans": False, "exclude": tracing.is_routine},
+    )
+    app.state.settings = settings
+    _add_middleware(app, settings, components)
+    add_error_handlers(app, components.error_handlers)
+    for router in components.routers:
+        app.include_router(router)
+    app.include_router(health_router)
+    app.include_router(predict_router(settings, components.schemas, components.stream))
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: ServiceSettings, components: ServerComponents) -> None:
+    """Add the middleware, the innermost first."""
+    for each in reversed(components.middleware):
+        app.add_middleware(each.cls, *each.args, **each.kwargs)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, limits=components.body_limits)
+    if settings.rate_limit_per_second:
+        app.add_middleware(RateLimit, rate_per_second=settings.rate_limit_per_second, refuse=error_response)
+    app.add_middleware(RequestMetrics)
+    if settings.cors_origins:
+        origins = settings.cors_origins.split()
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
+    app.add_middleware(CorrelationIdMiddleware, validator=_is_request_id)
+
+
+def _is_request_id(given: str) -> bool:
+    return bool(re.fullmatch(r"[\w.:-]{1,128}", given))
+
+
+def _lifespan(
+    settings: ServiceSettings, components: ServerComponents
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        if settings.tracing:
+            tracing.start(components.service_name)
+        engine = Engine(settings, components.load_model, components.recorder() if components.recorder else None)
+        services = [create(engine) for create in components.services]
+        app.state.engine, app.state.services = engine, services
+        loading = engine.start()
+        for service in services:
+            await service.start()
+        await processes.join(loading, lambda: engine.loaded_at is not None)
+        yield
+        for service in reversed(services):
+            await service.stop()
+        engine.stop()
+        tracing.stop()
+
+    return lifespan

@@ -1,0 +1,89 @@
+"""Routes of the files of jobs, for clients that cannot access the storage directly."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from os import SEEK_END
+from typing import IO
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+from ...storage import NoSuchFileError, StorageFullError, StorageUnavailableError, storage_errors
+from .jobs import JobServiceDep
+
+router = APIRouter(prefix="/files", tags=["files"])
+
+CHUNK_BYTES = 1 << 18
+"""Bytes read from the storage at once."""
+
+RETRY_AFTER = {"Retry-After": "5"}
+
+BINARY = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+class StoredFile(BaseModel):
+    """A file of the storage."""
+
+    path: str = Field(description="Path as jobs name it.")
+    size: int = Field(description="Size in bytes.")
+
+
+@router.put("/{path:path}", status_code=201, openapi_extra={"requestBody": BINARY})
+async def put(request: Request, jobs: JobServiceDep, path: str) -> StoredFile:
+    """Store the body as a file. It replaces an existing file only when it is complete."""
+    size = 0
+    try:
+        async with contextmanager_in_threadpool(jobs.storage.write(path)) as stream:
+            async for chunk in request.stream():
+                await run_in_threadpool(_write, stream, chunk)
+                size += len(chunk)
+    except StorageFullError as error:
+        raise HTTPException(507, str(error)) from None
+    except StorageUnavailableError as error:
+        raise HTTPException(503, str(error), RETRY_AFTER) from None
+    return StoredFile(path=path, size=size)
+
+
+@router.get("/{path:path}", response_class=StreamingResponse, responses={200: BINARY})
+def get(jobs: JobServiceDep, path: str) -> StreamingResponse:
+    """Return a file."""
+    with ExitStack() as opened:
+        try:
+            stream = opened.enter_context(jobs.storage.read(path))
+            with storage_errors("the storage"):
+                size = stream.seek(0, SEEK_END)
+                stream.seek(0)
+                first = stream.read(CHUNK_BYTES)  # a store may list a file whose content it cannot return
+        except NoSuchFileError as error:
+            raise HTTPException(404, str(error)) from None
+        except StorageUnavailableError as error:
+            raise HTTPException(503, str(error), RETRY_AFTER) from None
+        content = _chunks(first, stream, opened.pop_all())
+    # A browser must not run a stored file as a page of this server.
+    headers = {"Content-Length": str(size), "Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+    return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
+
+
+@router.delete("/{path:path}", status_code=204)
+def delete(jobs: JobServiceDep, path: str) -> None:
+    """Delete a file."""
+    try:
+        jobs.storage.delete(path)
+    except NoSuchFileError as error:
+        raise HTTPException(404, str(error)) from None
+    except StorageUnavailableError as error:
+        raise HTTPException(503, str(error), RETRY_AFTER) from None
+
+
+def _write(stream: IO[bytes], chunk: bytes) -> None:
+    with storage_errors("the storage"):
+        stream.write(chunk)
+
+
+def _chunks(chunk: bytes, stream: IO[bytes], opened: ExitStack) -> Iterator[bytes]:
+    with opened:
+        while chunk:
+            yield chunk
+            chunk = stream.read(CHUNK_BYTES)

@@ -1,0 +1,59 @@
+"""Liveness, readiness and metrics."""
+
+import asyncio
+import os
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from ... import __version__
+from ..dependencies import EngineDep
+from ..responses import Json
+from ..service import Service
+
+router = APIRouter()
+
+
+@router.get("/health")
+async def health(engine: EngineDep) -> dict[str, str | None]:
+    """Report that the process is alive, with its version and model."""
+    return {
+        "status": "alive",
+        "version": __version__,
+        "model": engine.name,
+        "revision": engine.revision,
+        "loaded_at": engine.loaded_at.isoformat() if engine.loaded_at else None,
+    }
+
+
+@router.get("/ready", responses={503: {"description": "Not ready, with the reasons."}})
+async def ready(request: Request, engine: EngineDep) -> Json:
+    """Report whether a prediction would be answered now."""
+    services: list[Service] = request.app.state.services
+    reasons = [engine.reason] if engine.reason else []
+    if services:
+        reasons += await asyncio.to_thread(lambda: [reason for each in services for reason in each.reasons()])
+    if reasons:
+        return Json({"status": "not ready", "reasons": reasons}, 503)
+    return Json({"status": "ready"})
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(request: Request) -> Response:
+    """Return all metrics in the Prometheus format."""
+    services: list[Service] = request.app.state.services
+    content = exposition(*(collector for each in services for collector in each.collectors))
+    return Response(content, media_type=CONTENT_TYPE_LATEST)
+
+
+def exposition(*collectors: Collector) -> bytes:
+    """Return metrics in the Prometheus format: sums over all server processes, and those of `collectors`."""
+    registry, extra = REGISTRY, CollectorRegistry()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+    for each in collectors:
+        extra.register(each)
+    return generate_latest(registry) + generate_latest(extra)

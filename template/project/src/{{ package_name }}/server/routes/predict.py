@@ -1,0 +1,75 @@
+"""The prediction route."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
+from ...base_settings import ServiceSettings
+from ...inference import metrics
+from ...inference.engine import Engine
+from ...inference.schemas import TaskSchemas
+from ..dependencies import engine_of
+from ..disconnects import while_connected
+from ..responses import Json
+
+StreamHandler = Callable[[Request, Engine, Sequence[Any], Any], Awaitable[Response]]
+"""Returns a streamed response to a request, given the engine, inputs and parameters."""
+
+
+class PredictRequest(BaseModel):
+    """Inputs and parameters of a prediction."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    inputs: Any
+    parameters: Any
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_parameters(cls, body: Any) -> Any:
+        """Accept parameters beside the inputs, as some clients send them; null means the default."""
+        if not isinstance(body, dict) or not isinstance(body.get("parameters"), dict | None):
+            return body
+        beside = {name: value for name, value in body.items() if name not in ("inputs", "parameters")}
+        parameters = {**beside, **(body.get("parameters") or {})}
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return {"parameters": given} | ({"inputs": body["inputs"]} if "inputs" in body else {})
+
+
+def predict_request(schemas: TaskSchemas) -> type[PredictRequest]:
+    """Return the request model of a task."""
+    one_or_more = schemas.input | Annotated[list[schemas.input], Field(min_length=1, fail_fast=True)]
+    is_required = any(each.is_required() for each in schemas.parameters.model_fields.values())
+    return create_model(
+        "PredictRequest",
+        __base__=PredictRequest,
+        __doc__=PredictRequest.__doc__,
+        inputs=(one_or_more, Field(description="One input, or a list of them.")),
+        parameters=(schemas.parameters, ... if is_required else schemas.parameters()),
+    )
+
+
+def predict_router(settings: ServiceSettings, schemas: TaskSchemas, stream: StreamHandler | None) -> APIRouter:
+    """Return the route `POST /predict`, also at `/`, where inference clients send requests."""
+    max_inputs = settings.max_inputs
+
+    async def predict(request: Request, body: PredictRequest) -> Response:
+        """Predict: a single input is answered with one prediction, a list with a list."""
+        inputs = body.inputs if isinstance(body.inputs, list) else [body.inputs]
+        if len(inputs) > max_inputs:
+            raise HTTPException(413, f"inputs: {len(inputs)} exceed the limit of {max_inputs}")
+        metrics.INPUTS.observe(len(inputs))
+        engine = engine_of(request)
+        if stream and getattr(body.parameters, "stream", False):
+            return await stream(request, engine, inputs, body.parameters)
+        predictions = await while_connected(request, engine.predict(inputs, body.parameters))
+        return Json(predictions if isinstance(body.inputs, list) or engine.model.nest_single_output else predictions[0])
+
+    predict.__annotations__["body"] = predict_request(schemas)  # FastAPI reads the request model from there
+    router = APIRouter()
+    response = schemas.output | list[schemas.output]
+    router.add_api_route("/", predict, methods=["POST"], include_in_schema=False)
+    router.add_api_route("/predict", predict, methods=["POST"], response_model=response)
+    return router

@@ -1,0 +1,198 @@
+"""File storage for jobs: a local folder, or any address that fsspec supports, such as a bucket."""
+
+import errno
+import io
+import os
+import uuid
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from .base_settings import ServiceSettings
+from .db.engine import DatabaseUnavailableError
+from .errors import InvalidInputError
+
+FileSystem = Any
+"""A filesystem of fsspec, which has no useful type annotations."""
+
+CONNECT_TIMEOUT_SECONDS = 3.0
+"""Maximum wait for the storage in a health check, in seconds."""
+
+MAX_PATH_LENGTH = 500
+"""Maximum length of a path below the storage, in characters."""
+
+DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Error numbers of a disk, quota or file size limit that is exhausted."""
+
+
+class StorageUnavailableError(OSError):
+    """The storage cannot be used; the message gives the reason in one line."""
+
+
+class StorageFullError(StorageUnavailableError):
+    """The storage has no space for the file."""
+
+
+class NoSuchFileError(InvalidInputError):
+    """The storage has no file at the path."""
+
+
+class Storage:
+    """Files below one root address.
+
+    Every method raises StorageUnavailableError if the storage fails, and InvalidInputError if the path is not below
+    the root.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        """Use the root address of the settings. Raise StorageUnavailableError if fsspec does not support it."""
+        self._address = settings.storage
+        self._files, self._root = open_filesystem(settings.storage)
+        self._pool = ThreadPoolExecutor(1, "storage")
+        self._pending: Future[None] | None = None
+
+    def size(self, path: str) -> int:
+        """Return the size of a file in bytes."""
+        with storage_errors(self._address):
+            return int(self._files.size(self._full_path(path)) or 0)
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is a file at the path."""
+        with storage_errors(self._address):
+            return bool(self._files.isfile(self._full_path(path)))
+
+    @contextmanager
+    def read(self, path: str) -> Generator[IO[bytes]]:
+        """Open a file for reading.
+
+        Raises:
+            NoSuchFileError: There is no file at the path.
+        """
+        if not self.exists(path):
+            raise NoSuchFileError(f"{path}: no such file in the storage")
+        with storage_errors(self._address):
+            raw = self._files.open(self._full_path(path), "rb")
+        with io.BufferedReader(raw) as stream:  # fsspec's own readline has no limit on the length of a line
+            yield stream
+
+    @contextmanager
+    def write(self, path: str) -> Generator[IO[bytes]]:
+        """Open a stream that replaces the file when the block ends, and is discarded if the block fails."""
+        with replace_file(self._files, self._full_path(path), self._address) as stream:
+            yield stream
+
+    def delete(self, path: str) -> None:
+        """Delete a file.
+
+        Raises:
+            NoSuchFileError: There is no file at the path.
+        """
+        if not self.exists(path):
+            raise NoSuchFileError(f"{path}: no such file in the storage")
+        with storage_errors(self._address):
+            self._files.rm_file(self._full_path(path))
+
+    def problem(self) -> str | None:
+        """Return why the storage cannot be used, or None. Wait at most CONNECT_TIMEOUT_SECONDS."""
+        self._pending = self._pending or self._pool.submit(self._connect)
+        try:
+            self._pending.result(CONNECT_TIMEOUT_SECONDS)
+        except TimeoutError:
+            return f"the storage {self._address} does not answer"
+        except StorageUnavailableError as error:
+            self._pending = None
+            return f"the storage {error}"
+        self._pending = None
+        return None
+
+    def _connect(self) -> None:
+        with storage_errors(self._address):
+            if isinstance(self._files, LocalFileSystem):
+                Path(self._root).mkdir(parents=True, exist_ok=True)
+            elif not self._files.exists(self._root):
+                self._files.info(self._root.partition("/")[0])
+
+    def _full_path(self, path: str) -> str:
+        return f"{self._root}/{validate_path(path)}"
+
+
+def validate_path(path: str) -> str:
+    """Return the path unchanged.
+
+    Raises:
+        InvalidInputError: The path is absolute, leaves the root, or has a hidden part.
+    """
+    parts = PurePosixPath(path).parts
+    is_plain = path == "/".join(parts) and path.isprintable() and len(path) <= MAX_PATH_LENGTH
+    if not parts or not is_plain or "\\" in path or ":" in path or any(part[0] in "/." for part in parts):
+        raise InvalidInputError(f"{path!r}: not a path below the storage, such as inputs/texts.jsonl")
+    return path
+
+
+def open_filesystem(address: str) -> tuple[FileSystem, str]:
+    """Return the filesystem of an address, and the path in it.
+
+    Raises:
+        StorageUnavailableError: fsspec does not support the address.
+    """
+    with storage_errors(address):
+        return fsspec.core.url_to_fs(address, use_listings_cache=False)  # other processes write there too
+
+
+@contextmanager
+def replace_file(files: FileSystem, path: str, address: str) -> Generator[IO[bytes]]:
+    """Open a stream that replaces a file of any filesystem when the block ends; see Storage.write."""
+    if isinstance(files, LocalFileSystem):  # fsspec writes to /tmp first, where a rename may be a copy
+        with _replace_local_file(Path(path), address) as stream:
+            yield stream
+        return
+    with storage_errors(address):
+        stream = files.open(path, "wb", autocommit=False)
+    try:
+        yield stream
+        with storage_errors(address):
+            stream.close()
+            stream.commit()
+    except BaseException:
+        for end in (stream.close, stream.discard):
+            with suppress(Exception):
+                end()
+        raise
+
+
+@contextmanager
+def _replace_local_file(path: Path, address: str) -> Generator[IO[bytes]]:
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
+    with storage_errors(address):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = temporary.open("wb")
+    try:
+        yield stream
+        with storage_errors(address):
+            stream.flush()
+            os.fsync(stream.fileno())
+            stream.close()
+            temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            stream.close()
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def storage_errors(address: str) -> Generator[None]:
+    """Convert every exception of a filesystem to StorageUnavailableError with one line."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, InvalidInputError | DatabaseUnavailableError | StorageUnavailableError):
+            raise
+        message = " ".join(str(error).split()) or type(error).__name__
+        is_full = isinstance(error, OSError) and error.errno in DISK_FULL_ERRORS
+        kind = StorageFullError if is_full else StorageUnavailableError
+        raise kind(f"{address} cannot be used: {message}") from error

@@ -1,0 +1,1 @@
+"""What the task means: its inputs and outputs, how they become arrays, and what the arrays become."""

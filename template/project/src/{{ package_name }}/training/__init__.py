@@ -1,0 +1,1 @@
+"""Training: the interface of a task, and what every training shares."""

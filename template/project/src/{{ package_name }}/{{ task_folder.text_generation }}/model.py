@@ -1,0 +1,146 @@
+"""Text generation: prompts and chats are continued, whole or streamed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from transformers import StoppingCriteriaList
+
+from ..backends.base import ModelFiles
+from ..backends.torch import TorchBackend
+from ..base_settings import ServiceSettings
+from ..errors import InvalidInputError, InvalidParameterError
+from ..inference.batching import BatchLimits, Item
+from ..inference.model import InferenceModel
+from .detokenizer import decode, truncate_at
+from .schemas import Generation, TextGenerationParameters
+from .streamer import Reader, Streamer
+
+SAMPLING = ("temperature", "top_k", "top_p")
+"""Parameters that switch sampling on."""
+
+
+class Prompt(NamedTuple):
+    """What is continued."""
+
+    ids: list[int]
+    text: str | None
+    """The prompt, to return it on demand; None for a turn of a chat."""
+    reader: Reader | None = None
+    """Reads the text while it is generated."""
+
+
+class Turn(NamedTuple):
+    """The continuation of a chat or a stream, and its length in tokens."""
+
+    text: str
+    tokens: int
+
+
+class TextGenerationModel(InferenceModel[str, Any, Any]):
+    """Prompts to texts."""
+
+    nest_single_output: ClassVar[bool] = True
+
+    def __init__(self, files: ModelFiles, backend: TorchBackend, limits: BatchLimits) -> None:
+        self.name, self.revision = files.name, files.revision
+        self.limits = limits
+        self._network: Any = backend.graph.network
+        self._tokenizer: Any = files.preprocessor
+        self._max_tokens: int = files.facts["max_tokens"]
+
+    @classmethod
+    def load(cls, files: ModelFiles, backend: TorchBackend, settings: ServiceSettings) -> Self:
+        """Return the model, ready to predict."""
+        return cls(files, backend, BatchLimits(settings.max_batch_size, settings.max_batch_tokens))
+
+    def preprocess(self, inputs: Sequence[str], parameters: TextGenerationParameters) -> list[Item]:
+        """Return the token ids of each prompt.
+
+        Raises:
+            InvalidInputError: A prompt leaves no room for the text.
+            InvalidParameterError: The parameters are for a stream.
+        """
+        if parameters.stream or parameters.details:
+            raise InvalidParameterError("stream, details: only a streamed answer has these")
+        encoded = self._tokenizer(list(inputs), verbose=False)["input_ids"]
+        return [self._item(ids, text, parameters) for ids, text in zip(encoded, inputs, strict=True)]
+
+    def preprocess_chat(self, messages: list[dict[str, Any]], parameters: TextGenerationParameters) -> list[Item]:
+        """Return the token ids of a chat, whose prediction is a `Turn`.
+
+        Raises:
+            InvalidInputError: The model has no chat template, or the chat leaves no room for an answer.
+        """
+        if not self._tokenizer.chat_template:
+            raise InvalidInputError(f"{self.name} has no chat template: it completes texts, but does not chat")
+        try:
+            prompt = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        except Exception as error:  # templates raise exceptions of any kind
+            raise InvalidInputError(f"messages: the model's chat template rejected them: {error}") from None
+        # The template has added the special tokens.
+        ids: list[int] = self._tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
+        return [self._item(ids, None, parameters)]
+
+    def streaming(self, items: Sequence[Item], reader: Reader) -> list[Item]:
+        """Return the items to be computed alone, for a reader that gets the text while it is generated."""
+        return [replace(item, value=Prompt(item.value.ids, None, reader), group=object()) for item in items]
+
+    def _item(self, ids: list[int], text: str | None, parameters: TextGenerationParameters) -> Item:
+        size = len(ids) + parameters.max_new_tokens
+        if size > self._max_tokens:
+            raise InvalidInputError(
+                f"a prompt of {len(ids)} tokens and {parameters.max_new_tokens} new ones are more than "
+                f"the {self._max_tokens} that the model takes: shorten the prompt or lower max_new_tokens"
+            )
+        # Samples depend on the other prompts of a batch, so a prompt with a seed is computed alone.
+        alike = parameters.model_dump_json(exclude={"return_full_text"}) if parameters.seed is None else object()
+        return Item(Prompt(ids, text), parameters, size, alike)
+
+    def is_deterministic(self, parameters: TextGenerationParameters) -> bool:
+        """Return whether the parameters take the likeliest tokens."""
+        return not _samples(parameters)
+
+    @torch.inference_mode()
+    def predict_batch(self, items: Sequence[Item]) -> list[Generation | Turn]:
+        """Return a text for each prompt, or a `Turn` for a chat or a stream; all items have the same parameters."""
+        parameters: TextGenerationParameters = items[0].parameters
+        prompts = [item.value.ids for item in items]
+        features = self._tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self._network.device)
+        if parameters.seed is not None:
+            torch.manual_seed(parameters.seed)
+        sampling = {name: getattr(parameters, name) for name in SAMPLING} if _samples(parameters) else {}
+        options: dict[str, Any] = {
+            "do_sample": _samples(parameters),
+            "max_new_tokens": parameters.max_new_tokens,
+            "pad_token_id": self._tokenizer.pad_token_id,
+            **{name: value for name, value in sampling.items() if value is not None},
+        }
+        if parameters.repetition_penalty is not None:
+            options["repetition_penalty"] = parameters.repetition_penalty
+        if parameters.stop:
+            options |= {"stop_strings": parameters.stop, "tokenizer": self._tokenizer}
+        if reader := items[0].value.reader:
+            streamer = Streamer(self._tokenizer, parameters.stop, reader)
+            options |= {"streamer": streamer, "stopping_criteria": StoppingCriteriaList([streamer])}
+        written = self._network.generate(**features, **options)[:, features["input_ids"].shape[1] :]
+        texts = [decode(self._tokenizer, ids) for ids in written.tolist()]
+        lengths = (written != self._tokenizer.pad_token_id).sum(dim=1).tolist()
+        return [
+            self._answer(item, truncate_at(text, parameters.stop), length)
+            for item, text, length in zip(items, texts, lengths, strict=True)
+        ]
+
+    def _answer(self, item: Item, text: str, tokens: int) -> Generation | Turn:
+        prompt: Prompt = item.value
+        if prompt.text is None:
+            return Turn(text, tokens)
+        return Generation(generated_text=(prompt.text if item.parameters.return_full_text else "") + text)
+
+
+def _samples(parameters: TextGenerationParameters) -> bool:
+    """Return whether the next token is sampled."""
+    if parameters.do_sample is not None:
+        return parameters.do_sample
+    return any(getattr(parameters, name) is not None for name in SAMPLING)

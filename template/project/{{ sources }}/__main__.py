@@ -1,5 +1,0 @@
-"""`python -m` on the package is its command."""
-
-from .cli import main
-
-main()

@@ -1,0 +1,112 @@
+"""Formats of records."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from my_project.batch.formats import Format, open_writer, parquet, read_records, record
+from my_project.batch.formats.record import Record
+from my_project.batch.predict import replace_file
+from my_project.errors import InvalidInputError
+
+parquet_library = pytest.importorskip("pyarrow.parquet", reason="only some projects have the extra `parquet`")
+
+
+def errors(content: bytes, form: Format) -> list[tuple[int, str | None]]:
+    """Return the number and error of each record."""
+    return [(each.number, each.error) for each in read_records(io.BytesIO(content), form, "text")]
+
+
+def test_lines_may_have_any_ending_and_a_byte_order_mark() -> None:
+    read = read_records(io.BytesIO(b"\xef\xbb\xbfone\r\ntwo\nthree"), "lines", "text")
+    assert [each.text for each in read] == ["one", "two", "three"]
+
+
+def test_bytes_that_are_not_utf8_affect_one_record() -> None:
+    assert errors(b"one\n\xff\nthree\n", "lines") == [(1, None), (2, "not UTF-8"), (3, None)]
+
+
+def test_a_huge_line_is_skipped_without_being_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "MAX_LINE_BYTES", 10)
+    found = errors(b"one\n" + b"x" * 1000 + b"\nthree\n", "lines")
+    assert [number for number, error in found if error] == [2]
+
+
+def test_jsonl_may_hold_strings() -> None:
+    assert [each.text for each in read_records(io.BytesIO(b'"one"\n'), "jsonl", "text")] == ["one"]
+
+
+def test_deeply_nested_json_is_an_error_of_its_line() -> None:
+    found = errors(b"[" * 100_000 + b"\n" + b'{"text": "two"}\n', "jsonl")
+    assert [bool(error) for _, error in found] == [True, False]
+
+
+def test_csv_fields_may_hold_line_breaks_and_a_short_row_is_an_error() -> None:
+    found = list(read_records(io.BytesIO(b'text,id\n"one\nmore",1\ntwo\nthree,3\n'), "csv", "text"))
+    assert [each.text for each in found] == ["one\nmore", "two", "three"]
+    assert [each.error for each in found] == [None, "1 fields, not 2", None]
+
+
+def test_an_empty_file_has_no_records() -> None:
+    forms: tuple[Format, ...] = ("lines", "jsonl", "csv")
+    for form in forms:
+        assert errors(b"", form) == []
+
+
+def test_a_csv_without_the_column_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="no column called text among a, b"):
+        errors(b"a,b\n1,2\n", "csv")
+
+
+def test_a_bad_first_record_loses_no_column(tmp_path: Path) -> None:
+    content = b"text,id\nshort\nhello,7\n\nM\xfcller,8\nbye,9\n"
+    found = list(read_records(io.BytesIO(content), "csv", "text"))
+    assert [each.error for each in found] == ["1 fields, not 2", None, "not UTF-8", None]
+    forms: tuple[Format, ...] = ("csv", "parquet")
+    for form in forms:
+        stream = io.BytesIO()
+        writer = open_writer(stream, form)
+        for each in found:
+            writer.write(each, None if each.error else [0.5])
+        writer.close()
+        again = list(read_records(io.BytesIO(stream.getvalue()), form, "text"))
+        assert [each.fields["id"] for each in again][1] == "7"
+        assert all("prediction" not in each.fields for each in again), "an earlier outcome is no field"
+
+
+def test_json_has_no_surrogates_no_huge_numbers_and_no_nan() -> None:
+    content = b'{"text": "\\ud800"}\n{"text": "a", "n": ' + b"9" * 5000 + b'}\n{"text": "a", "n": NaN}\n{"text": "a"}\n'
+    assert [bool(error) for _, error in errors(content, "jsonl")] == [True, True, True, False]
+
+
+def test_values_of_changing_type_are_refused_in_one_line() -> None:
+    writer = open_writer(io.BytesIO(), "parquet")
+    for value in (1, "x"):
+        writer.write(Record(1, "a", {"n": value}), [0.5])
+    with pytest.raises(InvalidInputError, match="values of one type"):
+        writer.close()
+
+
+def test_parquet_keeps_columns_and_types() -> None:
+    stream = io.BytesIO()
+    writer = open_writer(stream, "parquet")
+    for number in range(parquet.BATCH_ROWS + 1):
+        writer.write(Record(number, "a", {"text": "a", "id": number}), [0.5, 1.5])
+    writer.close()
+    read = list(read_records(io.BytesIO(stream.getvalue()), "parquet", "text"))
+    assert [each.fields["id"] for each in read] == list(range(parquet.BATCH_ROWS + 1))
+    assert parquet_library.read_table(stream)["prediction"].to_pylist()[-1] == [0.5, 1.5]
+
+
+def test_a_file_is_replaced_completely_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    path.write_bytes(b"before")
+    with pytest.raises(RuntimeError), replace_file(path) as stream:
+        stream.write(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"before"
+    with replace_file(path) as stream:
+        stream.write(b"after")
+    assert path.read_bytes() == b"after"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,216 @@
+"""Jobs that fail, hang or kill their worker, and services that are unavailable, over the API."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databases import empty_database
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import text, update
+
+from my_project import components, job_types
+from my_project.db import migrate
+from my_project.db.engine import connect
+from my_project.db.models import Job
+from my_project.jobs import context, service
+from my_project.jobs import store as stores
+from my_project.jobs.context import JobContext
+from my_project.jobs.service import JobService
+from my_project.jobs.store import JobStore
+from my_project.jobs.types import JobType
+from my_project.server.app import create_app
+from my_project.settings import Settings
+
+
+class NoArguments(BaseModel):
+    """No arguments."""
+
+
+class FakeJob(JobType[NoArguments]):
+    """Calls a function of the test."""
+
+    name = "fake"
+    arguments = NoArguments
+
+    def __init__(self, function: Callable[[JobContext], dict[str, Any]]) -> None:
+        """Set the function."""
+        self._function = function
+
+    def run(self, arguments: NoArguments, context: JobContext) -> dict[str, Any]:
+        """Call the function."""
+        return self._function(context)
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Let each test have a database and a storage of its own; return the folder of the storage."""
+    monkeypatch.setattr(stores, "RETRY_DELAY_SECONDS", 0.01)
+    with empty_database(tmp_path) as address:
+        monkeypatch.setenv("MY_PROJECT_DATABASE", address)
+        monkeypatch.setenv("MY_PROJECT_STORAGE", f"{tmp_path}/files")
+        components.get_settings.cache_clear()
+        if not address.startswith("sqlite"):  # the API migrates SQLite only
+            migrate.migrate(connect(components.get_settings()))
+        yield tmp_path / "files"
+
+
+def make_app(*functions: Callable[[JobContext], dict[str, Any]]) -> FastAPI:
+    """Return the API with one kind of job."""
+    settings = components.get_settings()
+    with pytest.MonkeyPatch.context() as patched:
+        if functions:
+            patched.setattr(job_types, "JOB_TYPES", [FakeJob(*functions)])
+        return create_app(settings, components.server_components(settings))
+
+
+def submit(client: TestClient) -> str:
+    """Return the address of a new job. Its kind and its arguments have defaults."""
+    answer = client.post("/jobs", json={})
+    assert answer.status_code == 202, answer.text
+    return answer.headers["Location"]
+
+
+def wait(client: TestClient, address: str) -> dict[str, Any]:
+    """Return a job when it has ended."""
+    deadline = time.monotonic() + 60
+    while True:
+        found: dict[str, Any] = client.get(address).json()
+        if found["finished_at"]:
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+
+
+def test_a_temporary_error_is_retried() -> None:
+    calls: list[JobContext] = []
+
+    def fail_twice(context: JobContext) -> dict[str, Any]:
+        calls.append(context)
+        if len(calls) < 3:
+            raise ConnectionError("no luck")
+        return {"calls": len(calls)}
+
+    with TestClient(make_app(fail_twice)) as client:
+        done = wait(client, submit(client))
+    assert (done["state"], done["result"], done["failures"]) == ("succeeded", {"calls": 3}, 2)
+
+
+def test_a_permanent_error_is_retried_until_the_limit() -> None:
+    def poison(context: JobContext) -> dict[str, Any]:
+        raise RuntimeError("poison")
+
+    with TestClient(make_app(poison)) as client:
+        done = wait(client, submit(client))
+    assert (done["state"], done["failures"]) == ("failed", components.get_settings().job_attempts)
+    assert "poison" in done["error"]
+
+
+POISON = """import os
+from pydantic import BaseModel
+from my_project.components import get_settings
+from my_project.db.engine import connect
+from my_project.jobs.store import JobStore
+from my_project.jobs.types import JobType, JobTypes
+from my_project.jobs.worker import Worker
+class Poison(JobType):
+    name, arguments = "fake", BaseModel
+    def run(self, arguments, context):
+        os._exit(9)
+settings = get_settings()
+store = JobStore(connect(settings), settings.job_attempts)
+store.requeue_expired()
+Worker(settings, store, JobTypes([Poison()]), None).run_one()
+"""
+
+
+def test_a_job_that_kills_every_worker_fails_finally(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_PROJECT_JOB_ATTEMPTS", "2")
+    database = connect(components.get_settings())
+    app = make_app(lambda context: {})
+    with TestClient(app) as client:
+        jobs = next(each for each in app.state.services if isinstance(each, JobService))
+        jobs._stop()
+        address = submit(client)
+        for _ in range(2):
+            assert subprocess.run([sys.executable, "-c", POISON], timeout=60).returncode == 9
+            with database.begin() as connection:  # let the lease expire
+                connection.execute(update(Job).values(leased_until=Job.created_at))
+        JobStore(database, max_failures=2).requeue_expired()
+        done = client.get(address).json()
+    assert (done["state"], done["failures"]) == ("failed", 2)
+    assert "the worker died" in done["error"]
+
+
+def test_a_job_ends_when_it_is_cancelled_or_takes_too_long(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_forever(context: JobContext) -> dict[str, Any]:
+        with context.storage.write("half.txt") as stream:
+            stream.write(b"half")
+            while True:
+                context.progress(1, 2)
+                time.sleep(0.02)
+
+    monkeypatch.setattr(context, "PROGRESS_SECONDS", 0.01)
+    with TestClient(make_app(run_forever)) as client:
+        address = submit(client)
+        deadline = time.monotonic() + 60
+        while client.get(address).json()["done"] != 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert client.delete(address).json()["state"] == "cancelled"
+        assert client.delete(address).status_code == 200
+        monkeypatch.setattr(components.get_settings(), "job_timeout_seconds", 0.1)
+        address = submit(client)
+        done = wait(client, address)
+        assert done["state"] == "failed" and "longer than" in done["error"]
+        assert client.delete(address).status_code == 409
+    assert not (files / "half.txt").exists()
+
+
+def test_the_api_is_not_ready_while_the_database_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app()
+    with TestClient(app) as client:
+        app.state.engine.loading.result(timeout=60)
+        monkeypatch.setattr(service, "CACHE_TTL_SECONDS", 0)
+        assert client.get("/ready").status_code == 200
+        monkeypatch.setattr(migrate, "problem", lambda _: "the database cannot be reached: it is away")
+        answer = client.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json()["reasons"] == ["the database cannot be reached: it is away"]
+
+
+def test_with_a_database_from_a_newer_release_the_api_is_alive_but_not_ready() -> None:
+    with TestClient(make_app()):
+        pass
+    with connect(components.get_settings()).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
+    app = make_app()
+    with TestClient(app) as client:
+        assert client.get("/health").status_code == 200
+        app.state.engine.loading.result(timeout=60)
+        assert "newer release" in client.get("/ready").json()["reasons"][0]
+
+
+@pytest.mark.parametrize(("name", "value"), [("DATABASE", "nonsense"), ("BROKER", "nonsense"), ("JOB_ATTEMPTS", "0")])
+def test_an_invalid_setting_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"MY_PROJECT_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+@pytest.mark.parametrize("query", ["state=done", "limit=0", "before=yesterday"])
+def test_an_invalid_query_is_refused_with_its_name(query: str) -> None:
+    with TestClient(make_app()) as client:
+        answer = client.get(f"/jobs?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(query.partition("=")[0])
+
+
+def test_an_unknown_job_is_answered_with_404() -> None:
+    with TestClient(make_app()) as client:
+        assert client.get("/jobs/none").status_code == client.delete("/jobs/none").status_code == 404

@@ -1,0 +1,153 @@
+"""The state of jobs in the database, with many workers at once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from databases import empty_database
+from sqlalchemy import Engine, update
+
+from my_project.db import migrate
+from my_project.db.engine import connect
+from my_project.db.models import Job, JobState
+from my_project.jobs import store as stores
+from my_project.jobs.store import IdempotencyConflictError, JobStore
+from my_project.settings import Settings
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Engine]:
+    """Return a database without tables."""
+    with empty_database(tmp_path) as address:
+        engine = connect(Settings(database=address))
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def store(database: Engine) -> JobStore:
+    """Return a store without jobs."""
+    migrate.migrate(database)
+    return JobStore(database, max_failures=3)
+
+
+def end_leases(database: Engine) -> None:
+    """Let all leases expire."""
+    with database.begin() as connection:
+        connection.execute(update(Job).values(leased_until=Job.created_at))
+
+
+def make_due(database: Engine) -> None:
+    """End the delay before every retry."""
+    with database.begin() as connection:
+        connection.execute(update(Job).values(due_at=Job.created_at))
+
+
+def state(store: JobStore, id: str) -> tuple[str, int]:
+    """Return the state of a job and its failures."""
+    job = store.get(id)
+    assert job
+    return job.state, job.failures
+
+
+def test_only_one_of_many_workers_leases_a_job(store: JobStore, database: Engine) -> None:
+    ids = {store.submit("predict", {})[0].id for _ in range(20)}
+    with ThreadPoolExecutor(8) as pool:
+        leases = list(pool.map(lambda number: JobStore(database, worker=str(number)).claim(), range(30)))
+    got = [lease.id for lease in leases if lease]
+    assert len(got) == 20 and set(got) == ids
+
+
+def test_a_repeated_key_returns_the_existing_job(store: JobStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        jobs = list(pool.map(lambda _: store.submit("predict", {"source": "a"}, "key"), range(16)))
+    assert len({job.id for job, _ in jobs}) == 1
+    assert [is_new for _, is_new in jobs].count(True) == 1
+    with pytest.raises(IdempotencyConflictError):
+        store.submit("predict", {"source": "b"}, "key")
+
+
+def test_another_worker_runs_the_job_of_a_dead_one_which_can_change_nothing_more(
+    store: JobStore, database: Engine
+) -> None:
+    job, _ = store.submit("predict", {})
+    first = store.claim()
+    assert first and first.id == job.id
+    assert store.requeue_expired() == 0
+    assert state(store, job.id) == (JobState.RUNNING, 0)
+    end_leases(database)
+    assert store.requeue_expired() == 1
+    second = store.claim(job.id)
+    assert second and second.attempt == 2
+    assert not store.renew(first, 1, 2)
+    assert not store.succeed(first, {"by": "first"})
+    assert not store.retry(first, "late")
+    assert store.succeed(second, {"by": "second"})
+    done = store.get(job.id)
+    assert done and done.result == {"by": "second"} and done.failures == 1
+
+
+def test_a_job_that_kills_its_workers_fails_finally(store: JobStore, database: Engine) -> None:
+    job, _ = store.submit("predict", {})
+    for _ in range(3):
+        assert store.claim(job.id)
+        end_leases(database)
+        assert store.requeue_expired() == 1
+    assert state(store, job.id) == (JobState.FAILED, 3)
+    assert store.claim() is None
+
+
+def test_a_failed_job_is_retried_with_a_delay_until_it_fails_too_often(store: JobStore, database: Engine) -> None:
+    job, _ = store.submit("predict", {})
+    for attempt in range(1, 4):
+        lease = store.claim(job.id)
+        assert lease and lease.attempt == attempt
+        assert store.retry(lease, "no luck") == (JobState.QUEUED if attempt < 3 else JobState.FAILED)
+        assert store.claim(job.id) is None, "not before the delay has passed"
+        make_due(database)
+    assert state(store, job.id) == (JobState.FAILED, 3)
+
+
+def test_a_released_job_counts_no_failure(store: JobStore, database: Engine) -> None:
+    job, _ = store.submit("predict", {})
+    other = JobStore(database, worker="other")
+    lease = store.claim()
+    assert lease
+    other.release()
+    assert store.renew(lease, 0, None)
+    store.release()
+    assert state(store, job.id) == (JobState.QUEUED, 0)
+    assert not store.renew(lease, 0, None)
+    assert other.claim()
+
+
+def test_a_cancelled_job_stays_cancelled(store: JobStore) -> None:
+    waiting, running = (store.submit("predict", {})[0].id for _ in range(2))
+    lease = store.claim(running)
+    assert lease
+    assert store.cancel(waiting) and store.cancel(running)
+    assert not store.cancel(running)
+    assert store.claim(waiting) is None
+    assert not store.succeed(lease, {})
+    assert state(store, running) == (JobState.CANCELLED, 0)
+
+
+def test_each_job_is_announced_once_and_again_if_the_broker_lost_it(
+    store: JobStore, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = {store.submit("predict", {})[0].id for _ in range(3)}
+    assert set(store.take_unannounced()) == ids
+    assert store.take_unannounced() == store.take_unannounced(again=True) == []
+    monkeypatch.setattr(stores, "LEASE_DURATION", timedelta(0))
+    assert set(store.take_unannounced(again=True)) == ids
+    store.mark_unannounced([*ids][:1])
+    assert store.take_unannounced() == [*ids][:1]
+
+
+def test_jobs_are_listed_newest_first(store: JobStore) -> None:
+    jobs = [store.submit("predict", {})[0] for _ in range(3)]
+    assert [job.id for job in store.find()] == [job.id for job in reversed(jobs)]
+    assert [job.id for job in store.find(before=jobs[1].created_at)] == [jobs[0].id]
+    assert list(store.find(JobState.RUNNING)) == []

@@ -1,0 +1,54 @@
+"""Copy the tests of the machinery into generated projects, as far as these have what the tests import."""
+
+import re
+import shutil
+from pathlib import Path
+
+from tests.answers import ROOT, TASKS
+
+FOLDER = ROOT / "tests/machinery"
+PACKAGE = "my_project"
+
+ALIKE = ("batch", "benchmark", "cli", "db", "doctor", "jobs", "observability", "registry", "server/test_processes.py")
+"""Tests of what does not depend on the task: run in the projects of one task each."""
+
+
+def copy_tests(project: Path, task: str, whole: bool = True) -> list[Path]:
+    """Copy the tests whose modules the project has into its folder `tests/machinery`, and return them.
+
+    Args:
+        project: Folder of a project whose package is called `my_project`.
+        task: Its `hf_task`; tests that are named after another task are left out.
+        whole: Whether to copy those of ALIKE, too.
+    """
+    target = project / "tests/machinery"
+    shutil.rmtree(target, ignore_errors=True)
+    copied = []
+    for source in sorted(FOLDER.rglob("*.py")):
+        name = source.relative_to(FOLDER).as_posix()
+        if (whole or not name.startswith(ALIKE)) and _fits(source, project, task):
+            path = target / source.relative_to(FOLDER)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, path)
+            copied.append(path)
+    return copied
+
+
+def _fits(test: Path, project: Path, task: str) -> bool:
+    others = {f"test_{each.replace('-', '_')}" for each in TASKS if each != task}
+    if test.stem in others:
+        return False
+    text = test.read_text("utf-8")
+    found = re.findall(rf"^from {PACKAGE}([\w.]*) import ([^\n(]+|\([^)]*\))", text, re.MULTILINE)
+    return all(_exists(project / "src" / PACKAGE, module, names) for module, names in found)
+
+
+def _exists(package: Path, module: str, names: str) -> bool:
+    path = package.joinpath(*module.strip(".").split("."))
+    if path.with_suffix(".py").is_file():
+        return True
+    if not path.is_dir():
+        return False
+    imported = [name.split(" as ")[0].strip() for name in names.strip("()").split(",") if name.strip()]
+    exported = (path / "__init__.py").read_text("utf-8")
+    return all((path / f"{name}.py").is_file() or (path / name).is_dir() or name in exported for name in imported)
