@@ -84,7 +84,7 @@ class Load:
 
 
 def inject(system: System, what: str, service: str, seconds: float) -> None:
-    """Does it to a container of the service; all of them run when it returns."""
+    """Apply the fault to a container of the service; all containers run when it returns."""
     container = system.containers(service)[0]
     if what == "kill":
         docker("kill", "--signal=KILL", container)
@@ -103,7 +103,7 @@ def inject(system: System, what: str, service: str, seconds: float) -> None:
 
 
 def measure(system: System, rounds: int) -> list[Row]:
-    """What the rounds give."""
+    """Return what the rounds measured."""
     system.put("inputs.txt", "".join(f"user-{number % 200}\n" for number in range(RECORDS)))
     system.up("--scale=worker=2")
     survived: Counter[str] = Counter()

@@ -35,13 +35,13 @@ COPY . .
 ARG INDEX
 RUN pip install --extra-index-url $INDEX .
 ENV MY_PROJECT_MODEL=/app/weights
-CMD ["uvicorn", "my_project.api:app", "--host", "0.0.0.0"]
+CMD ["uvicorn", "--factory", "my_project.server.asgi:create", "--host", "0.0.0.0"]
 """
 OURS, ONNX, PLAIN = "slipway-benchmark-ours", "slipway-benchmark-onnx", "slipway-benchmark-naive"
 
 
 def docker(*arguments: str | Path, cwd: Path | None = None) -> str:
-    """What docker prints; raises RuntimeError if it fails."""
+    """Return what docker prints. Raises RuntimeError if it fails."""
     done = run(["docker", *arguments], cwd=cwd)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
@@ -97,7 +97,7 @@ def build(project: Path, endpoint: str, tag: str = OURS) -> float:
 
 
 def main() -> int:
-    """Builds, measures and reports."""
+    """Build, measure and report."""
     parser = report.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="starts of each image that count (7)")
     options = parser.parse_args()
@@ -133,7 +133,8 @@ def main() -> int:
                 taken.append(seconds_to_ready(image))
             say(f"start {number} of {options.rounds}: " + ", ".join(f"{k} {v[-1]:.2f} s" for k, v in starts.items()))
         ours, onnx, theirs = (statistics.median(taken[1:]) for taken in starts.values())
-        edits, unchanged = [], []
+        edits: list[float] = []
+        unchanged: list[float] = []
         source = releases.package(project) / "api.py"
         for number in range(options.rounds):
             source.write_text(source.read_text() + f"\n# An edit: {number}\n")

@@ -10,7 +10,7 @@ engine, and a network or a package cache; takes minutes.
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -36,22 +36,21 @@ AT_MOST = 10
 LOOP = """
 import itertools, sys, time
 from datetime import UTC, datetime
-from my_project import kinds
-from my_project.attempts import Context
-from my_project.ledger import Claim
-from my_project.predictor import load_predictor
-from my_project.settings import get_settings
+from my_project import components
+from my_project.jobs.context import JobContext
+from my_project.jobs.store import JobLease
 from my_project.storage import Storage
 
-class NoLedger:
+class NoStore:
     renew = staticmethod(lambda *_: True)
 
-settings = get_settings()
-predictor = load_predictor(settings)
-claim = Claim(f"ceiling-{sys.argv[1]}", 1, "predict", {"source": "inputs.txt"}, datetime.now(UTC))
+settings = components.get_settings()
+job_types, model = components.job_types(), components.load_model(settings)
+lease = JobLease(f"ceiling-{sys.argv[1]}", 1, "predict", {"source": "inputs.txt"}, datetime.now(UTC))
 
 def work():
-    kinds.run(claim.kind, claim.arguments, Context(claim, NoLedger(), settings, Storage(settings), lambda: predictor))
+    context = JobContext(lease, NoStore(), settings, Storage(settings), lambda: model)
+    job_types.run(lease.kind, lease.arguments, context)
 
 work()
 time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
@@ -64,8 +63,8 @@ for count in itertools.count(1):
 """
 
 
-def submit(system: System, order: dict[str, object], count: int) -> float:
-    """Submits jobs from several connections; returns how many were taken a second."""
+def submit(system: System, order: Mapping[str, object], count: int) -> float:
+    """Submit jobs from several connections; return how many were accepted per second."""
     address = system.addresses()[0]
 
     def some(number: int) -> None:
@@ -80,7 +79,7 @@ def submit(system: System, order: dict[str, object], count: int) -> float:
 
 
 def wait_until_done(system: System) -> None:
-    """Returns when no job is open."""
+    """Wait until no job is open."""
     with system.client as client:
         while any(client.get("/jobs", params={"state": each, "limit": 1}).json() for each in ("queued", "running")):
             time.sleep(0.5)
@@ -99,7 +98,7 @@ def idle(system: System, count: int) -> tuple[list[float], list[float]]:
     return [begun for begun, _ in rows], [ended for _, ended in rows]
 
 
-def drained(system: System, order: dict[str, object], count: int, workers: int) -> tuple[float, float]:
+def drained(system: System, order: Mapping[str, object], count: int, workers: int) -> tuple[float, float]:
     """How many jobs were taken a second with no worker there, and then done a second by as many workers.
 
     Only the time counts in which each worker has done its first job and none has done its last.
@@ -136,7 +135,7 @@ def ceiling(system: System, processes: int, seconds: float) -> float:
 
 
 def measure(system: System, rounds: int, nothing: int, predict: int, seconds: float) -> list[Row]:
-    """What the rounds give, which measure everything in turns; medians."""
+    """Return the medians of the rounds, which measure everything in turns."""
     system.put("inputs.txt", "".join(f"user-{number % 200}\n" for number in range(RECORDS)))
     begun: list[float] = []
     ended: list[float] = []

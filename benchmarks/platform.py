@@ -24,32 +24,38 @@ ANSWERS = {
 
 NOTHING = '''
 
+from pydantic import BaseModel
+
+
 class NoArguments(BaseModel):
-    """Nothing to know."""
+    """No arguments."""
 
 
-class Nothing(BaseModel):
+class Nothing(JobType[NoArguments]):
     """A job that does nothing."""
 
-    kind: Literal["nothing"]
-    arguments: NoArguments = NoArguments()
+    name = "nothing"
+    arguments = NoArguments
+
+    def run(self, arguments, context):
+        """Return at once."""
+        return {}
 
 
-Order = Predict | Nothing
-RUN["nothing"] = lambda arguments, context: {}
+JOB_TYPES.append(Nothing())
 '''
 
 
 @contextmanager
 def running(slug: str) -> Iterator[System]:
-    """The platform, ready, with a kind of job that does nothing beside the one it has; nothing is left of it after."""
+    """Yield a ready platform with a no-op kind of job beside its own; remove everything at the end."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "project")
         index = os.environ.get("TORCH_INDEX") or TABLE["index"]
         template = releases.clone(Path(temporary, "template"))
         releases.copied(template, releases.NEWEST, folder, ANSWERS | {"project_slug": slug, "torch_index": index})
-        kinds = folder / "src/my_project/kinds.py"
-        kinds.write_text(kinds.read_text() + NOTHING)
+        job_types = folder / "src/my_project/job_types.py"
+        job_types.write_text(job_types.read_text() + NOTHING)
         (folder / ".env").write_text("PORT=0\n")
         run([folder / "docker/secrets.sh"]).check_returncode()
         say("building ...")

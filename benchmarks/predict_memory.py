@@ -39,12 +39,12 @@ pyarrow.parquet.write_table(pyarrow.table({"text": text, "document": document}),
 
 
 def call(command: list[str | Path], folder: Path, environment: dict[str, str]) -> None:
-    """Runs a program whose output is progress. Raises CalledProcessError."""
+    """Run a program whose output is progress. Raises CalledProcessError."""
     subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True)
 
 
 def prepare(folder: Path, environment: dict[str, str], **answers: str) -> Path:
-    """The project of these answers, the default ones otherwise, installed; the model's weights lie beside it."""
+    """Return an installed project of these answers, or of the defaults; the weights lie beside it."""
     say("generating and installing the default project ...")
     project = folder / "project"
     answers |= {"torch_index": environment.get("TORCH_INDEX") or TABLE["index"]}
@@ -55,7 +55,7 @@ def prepare(folder: Path, environment: dict[str, str], **answers: str) -> Path:
 
 
 def write(path: Path, lines: int) -> Path:
-    """A text file of that many lines of 3 to 12 words, the same ones each time."""
+    """Return a text file of that many lines of 3 to 12 words, the same ones each time."""
     choose, words = random.Random(lines), WORDS.split()
     with path.open("w", encoding="utf-8") as file:
         for _ in range(lines):

@@ -41,7 +41,7 @@ CONNECTIONS, RATE = 8, 100
 SCHEDULED = """
 import sys
 from datetime import datetime
-from my_project.scheduler import run
+from my_project.training.scheduler import run
 
 def moments():
     print("waits", flush=True)
@@ -102,14 +102,14 @@ class Load:
 
 
 def revision(port: int) -> str:
-    """The version that answers."""
+    """Return the version that answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/health")
     return json.load(connection.getresponse())["revision"]
 
 
 def ratings() -> str:
-    """A file of them, the same one each time."""
+    """Return a file of ratings, the same ones each time."""
     choose = random.Random(0)
     lines = (
         f"user-{choose.randrange(USERS)},item-{choose.randrange(ITEMS)},{choose.randint(1, 5)}" for _ in range(RATINGS)
@@ -118,7 +118,7 @@ def ratings() -> str:
 
 
 def measure(folder: Path, rounds: int, quiet: float) -> list[Row]:
-    """What the rounds give."""
+    """Return what the rounds measured."""
     compose = ["compose", "--file", "compose.yaml"]
     docker(*compose, "run", "--rm", "-T", "api", "train", cwd=folder)
     docker(*compose, "up", "--detach", "--wait", cwd=folder)
@@ -132,10 +132,14 @@ def measure(folder: Path, rounds: int, quiet: float) -> list[Row]:
 
 
 def watch(scheduler: subprocess.Popen[str], port: int, rounds: int, quiet: float) -> list[Row]:
-    """What the rounds give with a scheduler that waits, which is ended."""
+    """Return what the rounds measured beside a waiting scheduler, which is stopped."""
     if scheduler.stdin is None or scheduler.stdout is None or not scheduler.stdout.readline():
         raise RuntimeError("the scheduler does not wait")
-    ratios, before, during, parts, taken = [], [], [], [], []
+    ratios: list[float] = []
+    before: list[float] = []
+    during: list[float] = []
+    parts: list[tuple[float, float]] = []
+    taken: list[float] = []
 
     def renew() -> tuple[float, float, float]:
         """When a training began, when it ended, and when its version had answered for a second."""
@@ -191,7 +195,7 @@ def main() -> int:
         index = os.environ.get("TORCH_INDEX") or TABLE["index"]
         template = releases.clone(Path(temporary, "template"))
         releases.copied(template, releases.NEWEST, folder, ANSWERS | {"torch_index": index})
-        (folder / ".env").write_text("PORT=0\nMY_PROJECT_MODEL_LOOK=1\n")
+        (folder / ".env").write_text("PORT=0\nMY_PROJECT_MODEL_POLL_SECONDS=1\n")
         say("building ...")
         docker("build", "--target=lock", f"--output={folder}", folder)
         try:

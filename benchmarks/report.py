@@ -26,7 +26,7 @@ class Row:
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser with the option that every measurement has."""
+    """Return a parser with the option that every measurement has."""
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--json", type=Path, metavar="FILE", help="also write the results there, as JSON")
     return options
@@ -38,12 +38,12 @@ def say(text: str) -> None:
 
 
 def load() -> float:
-    """Processes that ran or waited in the last minute, on average: take it before measuring. NaN on Windows."""
+    """Return the load average of the last minute, NaN on Windows; take it before measuring."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
 
 def finish(rows: list[Row], loaded: float, file: Path | None) -> int:
-    """Writes the results; returns the exit code: 1 if a figure does not hold."""
+    """Write the results; return the exit code, 1 if a target is missed."""
     cells = [["name", "value", "unit", "at_most", "held"]]
     for row in rows:
         figure = "-" if row.at_most is None else f"{row.at_most:g}"

@@ -1,0 +1,1 @@
+"""Servers that the serving benchmark compares."""

@@ -49,7 +49,7 @@ WORKLOADS = {"32": (30, 30), "mixed": (6, 126)}
 
 
 def load(file: Path) -> ModuleType:
-    """A module of the generated project that needs nothing but Python."""
+    """Return a module of the generated project that needs nothing but Python."""
     spec = util.spec_from_file_location(file.stem, file)
     assert spec and spec.loader
     module = util.module_from_spec(spec)
@@ -88,7 +88,7 @@ class Arena:
         subprocess.run([*install, "--index-strategy", "unsafe-best-match", *torch, *PEERS], check=True)
 
     def command(self, name: str, port: int) -> list[str | Path]:
-        """What serves on the port."""
+        """Return what serves on the port."""
         if name in OURS:
             return [self.project / ".venv/bin/my-project", "serve", "--port", str(port)]
         if name == "bentoml":
@@ -98,7 +98,7 @@ class Arena:
 
     @contextmanager
     def serving(self, name: str) -> Iterator[tuple[str, int]]:
-        """The route and the process of a contestant that has answered; ended with all its processes."""
+        """Yield the route and the process of a ready server; end all its processes."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -139,16 +139,15 @@ class Arena:
         shortest, longest = WORKLOADS[workload]
         code = f"""
 import time
-from my_project.predictor import load_predictor
-from my_project.settings import get_settings
-from my_project.task import Parameters
-from my_project.workload import make_inputs
-texts, best = make_inputs(256, {shortest}, {longest}), 0
+from my_project import components
+from my_project.benchmark.inputs import make_texts
+from my_project.schemas import Parameters
+texts, best = make_texts(256, {shortest}, {longest}), 0
 for tokens in (256, 512, 1024, 2048):
-    predictor = load_predictor(get_settings().model_copy(update={{"max_batch_tokens": tokens}}))
-    predictor.predict(texts[:16], Parameters())
+    model = components.load_model(components.get_settings().model_copy(update={{"max_batch_tokens": tokens}}))
+    model.predict(texts[:16], Parameters())
     began = time.perf_counter()
-    predictor.predict(texts, Parameters())
+    model.predict(texts, Parameters())
     best = max(best, len(texts) / (time.perf_counter() - began))
 print(best)
 """
@@ -165,7 +164,7 @@ def resident(pid: int) -> float:
 
 
 def show(cells: dict[tuple[str, int, str], list[Any]]) -> dict[tuple[str, int, str], float]:
-    """Prints each cell's medians and spread; returns the throughputs."""
+    """Print each cell's medians and spread; return the throughputs."""
     medians = {}
     print("workload  clients  contestant  answers/s  lowest  highest   p50 ms   p99 ms  errors")
     for (workload, clients, name), loads in sorted(cells.items()):
@@ -195,7 +194,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         arena = Arena(Path(temporary))
         sources = arena.project / "src/my_project"
-        drive, make_inputs = load(sources / "load.py").drive, load(sources / "workload.py").make_inputs
+        generate_load = load(sources / "benchmark/load_generator.py").generate_load
+        make_texts = load(sources / "benchmark/inputs.py").make_texts
         for number in range(options.rounds):
             for name, found in ceilings.items():
                 found.append(arena.ceiling(name, "mixed"))
@@ -205,12 +205,13 @@ def main() -> int:
                 with arena.serving(name) as (route, process):
                     if name in OURS:
                         memory[name].append(resident(process))
+                    spent = 0.0
                     for workload, lengths in WORKLOADS.items():
-                        texts = make_inputs(256, *lengths)
-                        drive(route, texts, 4, 1)
+                        texts = make_texts(256, *lengths)
+                        generate_load(route, texts, 4, 1)
                         for clients in CLIENTS:
                             spent = time.process_time()
-                            measured = drive(route, texts, clients, options.seconds)
+                            measured = generate_load(route, texts, clients, options.seconds)
                             cells.setdefault((workload, clients, name), []).append(measured)
                     if name in OURS:  # of the last cell, which is compared with the ceiling
                         spent = (time.process_time() - spent) / options.seconds / (os.cpu_count() or 1)
@@ -219,10 +220,11 @@ def main() -> int:
         capacity = medians["mixed", 64, "ours"]
         say(f"overload: {2 * capacity:.0f} requests a second for {options.overload:g} s")
         with arena.serving("ours") as (route, process):
-            held, floods = [resident(process)], []
+            held = [resident(process)]
+            floods: list[Any] = []
             for _ in range(3):  # the first adds buffers, which the others use again; what those add grows
-                texts = make_inputs(256, *WORKLOADS["mixed"])
-                floods.append(drive(route, texts, 1024, options.overload, 2 * capacity))
+                texts = make_texts(256, *WORKLOADS["mixed"])
+                floods.append(generate_load(route, texts, 1024, options.overload, 2 * capacity))
                 held.append(resident(process))
             alive = httpx.get(route.replace("/predict", "/ready"), timeout=60).status_code
     print(json.dumps({"overloads": [vars(flood) for flood in floods], "resident_mb": held}))

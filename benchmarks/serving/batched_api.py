@@ -19,7 +19,7 @@ class Body(BaseModel):
 
 @aio.dynamically(batch_size=32, timeout_ms=5.0)
 def embed(texts: list[str]) -> list[list[float]]:
-    """A batch."""
+    """Return the vectors of a batch."""
     return encode(texts)
 
 

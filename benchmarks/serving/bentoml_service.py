@@ -13,7 +13,7 @@ class Embedder:
 
     @bentoml.api(batchable=True, max_batch_size=32, max_latency_ms=60_000, route="/embed")
     def embed(self, texts: list[str]) -> list[list[float]]:
-        """A batch."""
+        """Return the vectors of a batch."""
         return encode(texts)
 
 

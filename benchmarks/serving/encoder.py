@@ -18,7 +18,7 @@ def loaded() -> tuple[Any, Any]:
 
 @torch.inference_mode()
 def encode(texts: list[str]) -> list[list[float]]:
-    """A vector of length 1 for each text."""
+    """Return a vector of length 1 for each text."""
     tokenizer, network = loaded()
     features = tokenizer(texts, padding=True, return_tensors="pt")
     tokens = network(**features).last_hidden_state

@@ -11,11 +11,11 @@ class Api(litserve.LitAPI):
     """Texts to vectors."""
 
     def setup(self, device: str) -> None:
-        """Loads the model."""
+        """Load the model."""
         loaded()
 
     def decode_request(self, request: dict[str, Any]) -> str:
-        """The text."""
+        """Return the text of a request."""
         return request["inputs"]
 
     def batch(self, inputs: list[str]) -> list[str]:
@@ -23,11 +23,11 @@ class Api(litserve.LitAPI):
         return inputs
 
     def predict(self, x: list[str]) -> list[list[float]]:
-        """A batch."""
+        """Return the vectors of a batch."""
         return encode(x)
 
     def unbatch(self, output: list[list[float]]) -> list[list[float]]:
-        """The vectors."""
+        """Return the response."""
         return output
 
     def encode_response(self, output: list[float]) -> list[float]:
