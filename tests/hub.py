@@ -59,7 +59,7 @@ class File(NamedTuple):
         return cls(data, hashlib.sha1(b"blob %d\0%b" % (len(pointer), pointer)).hexdigest(), sha256, len(pointer))
 
     def lfs(self, name: str) -> dict[str, Any]:
-        """What an answer says of large file storage; the name of the SHA-256 depends on the answer."""
+        """Return the large file storage part of an answer; the name of the SHA-256 depends on the answer."""
         lfs = {name: self.sha256, "size": len(self.data), "pointerSize": self.pointer_size}
         return {"lfs": lfs} if self.sha256 else {}
 
@@ -74,7 +74,7 @@ class Repository:
     private: bool = False
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """An error to answer with; ``huggingface_hub`` tells them apart by the code in their headers."""
 
     def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
@@ -105,7 +105,7 @@ class Hub(ThreadingHTTPServer):
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
         """Stop; from here on connections are refused."""
         self.shutdown()
         self._thread.join()
@@ -153,7 +153,7 @@ class Hub(ThreadingHTTPServer):
             self._cuts += [(path_suffix, after_bytes, reset)] * times
 
     def downloaded(self) -> list[str]:
-        """The files that were asked for with GET, as paths inside their repositories, in order."""
+        """Return the files that were asked for with GET, as paths inside their repositories, in order."""
         matches = (RESOLVE.fullmatch(request.path) for request in self.requests if request.method == "GET")
         return [unquote(match["path"]) for match in matches if match]
 
@@ -185,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append(Request(self.command, path, "Authorization" in sent, sent.get("Range", "")))
         try:
             self.answer()
-        except Refusal as refusal:
+        except RefusalError as refusal:
             self.send(json.dumps({"error": str(refusal)}).encode(), refusal.status, refusal.headers)
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
@@ -195,7 +195,7 @@ class Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         match = API.fullmatch(address.path) or RESOLVE.fullmatch(address.path)
         if self.command not in ("GET", "HEAD") or not match:
-            raise Refusal(404, "", "Sorry, we can't find the page you are looking for.")
+            raise RefusalError(404, "", "Sorry, we can't find the page you are looking for.")
         repo, revision, path = (unquote(match[name] or "") for name in ("repo", "revision", "path"))
         repository = self.server.repositories.get(repo)
         authorization = self.headers.get("Authorization")
@@ -203,13 +203,15 @@ class Handler(BaseHTTPRequestHandler):
         if not repository or (repository.private and not trusted):
             # The client needs no code to understand this 401 over HTTPS, but it does over HTTP.
             status, message = (404, "Repository not found") if authorization else (401, "Invalid username or password.")
-            raise Refusal(status, "RepoNotFound", message)
+            raise RefusalError(status, "RepoNotFound", message)
         commit = repository.refs.get(revision or "main", revision)
         if commit not in repository.commits:
-            raise Refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+            raise RefusalError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         if repository.gated and not trusted and match["what"] == "resolve":
             why = "you are not in the authorized list." if authorization else "you must be authenticated to access it."
-            raise Refusal(403 if authorization else 401, "GatedRepo", f"Access to model {repo} is restricted and {why}")
+            raise RefusalError(
+                403 if authorization else 401, "GatedRepo", f"Access to model {repo} is restricted and {why}"
+            )
         if match["what"] == "resolve":
             self.send_file(repository.commits[commit].get(path), commit)
             return
@@ -223,7 +225,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_file(self, file: File | None, commit: str) -> None:
         """Send a file, or the part of it that is asked for."""
         if not file:
-            raise Refusal(404, "EntryNotFound", "Entry not found", **{"X-Repo-Commit": commit})
+            raise RefusalError(404, "EntryNotFound", "Entry not found", **{"X-Repo-Commit": commit})
         headers = {"X-Repo-Commit": commit, "Accept-Ranges": "bytes", "ETag": f'"{file.sha256 or file.oid}"'}
         size = len(file.data)
         if file.sha256:
@@ -236,7 +238,7 @@ class Handler(BaseHTTPRequestHandler):
         start = int(first) if first else max(size - int(last), 0)
         end = min(int(last) + 1, size) if first and last else size
         if start >= end:
-            raise Refusal(416, "", "Range not satisfiable", **{"Content-Range": f"bytes */{size}"})
+            raise RefusalError(416, "", "Range not satisfiable", **{"Content-Range": f"bytes */{size}"})
         self.send(file.data[start:end], 206, headers | {"Content-Range": f"bytes {start}-{end - 1}/{size}"})
 
     def send(self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
@@ -261,20 +263,21 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def info(repo: str, repository: Repository, commit: str, blobs: bool) -> dict[str, Any]:
-    """What the Hub says of a repository at a commit."""
+    """Return the Hub's answer about a repository at a commit."""
     siblings: list[dict[str, Any]] = []
+    no_tags: list[str] = []
     for name, file in repository.commits[commit].items():
         blob = {"size": len(file.data), "blobId": file.oid} | file.lfs("sha256")
         siblings.append({"rfilename": name} | (blob if blobs else {}))
     access = {"private": repository.private, "gated": "auto" if repository.gated else False, "disabled": False}
-    return {"id": repo, "modelId": repo, "sha": commit, "tags": [], "siblings": siblings} | access
+    return {"id": repo, "modelId": repo, "sha": commit, "tags": no_tags, "siblings": siblings} | access
 
 
 def tree(files: Mapping[str, File], folder: str, recursive: bool) -> list[dict[str, Any]]:
-    """The folders and files below a folder of a commit ("" for its root)."""
+    """Return the folders and files below a folder of a commit ("" for its root)."""
     folders = {str(parent) for name in files for parent in PurePosixPath(name).parents} - {"."}
     if folder and folder not in folders:
-        raise Refusal(404, "EntryNotFound", f"{folder} does not exist on this revision")
+        raise RefusalError(404, "EntryNotFound", f"{folder} does not exist on this revision")
     entries: list[dict[str, Any]] = []
     for name in sorted(folders):
         entries.append({"type": "directory", "oid": hashlib.sha1(name.encode()).hexdigest(), "size": 0, "path": name})

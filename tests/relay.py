@@ -17,14 +17,14 @@ class Relay:
     sockets: list[socket.socket] = field(default_factory=list)
 
     def end(self) -> None:
-        """Ends all connections, and takes no more."""
+        """End all connections and accept no more."""
         _end(*self.sockets)
         self.sockets[0].close()
 
 
 @contextmanager
 def relay(address: str, at: int = 0) -> Iterator[Relay]:
-    """Passes on what comes to a port of this machine, a free one or the given one, until the block ends."""
+    """Relay connections to a port of this machine, a free one or the given one, until the block ends."""
     host, port = address.removeprefix("http://").rsplit(":")
     with socket.create_server(("127.0.0.1", at)) as listening:
         running = Relay(listening.getsockname()[1], sockets=[listening])

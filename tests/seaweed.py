@@ -43,7 +43,7 @@ class Seaweed:
 
 @contextmanager
 def seaweed(folder: Path, *options: str) -> Iterator[Seaweed]:
-    """Runs it with its data in a folder until the block ends."""
+    """Run SeaweedFS with its data in a folder until the block ends."""
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     credentials = folder / "credentials"

@@ -87,7 +87,7 @@ def _record_hash(text: str) -> str:
 
 
 def torch_wheels(version: str = "2.13.0", pythons: Iterable[str] = PYTHONS) -> Iterator[Wheel]:
-    """The wheels of one torch that PyTorch's index holds: for the CPU, for CUDA 13.0 and for ROCm 7.2.
+    """Yield the wheels of one torch that PyTorch's index holds: for the CPU, for CUDA 13.0 and for ROCm 7.2.
 
     The builds for the CPU have the local version ``+cpu``, except on macOS. Those for CUDA exist for Arm, too, and
     require NVIDIA's packages on any Linux, as the real ones do since 2.11; of these packages only the smallest is
@@ -125,18 +125,18 @@ class StubIndex(ThreadingHTTPServer):
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
         """Stop; from here on connections are refused."""
         self.shutdown()
         self._thread.join()
         self.server_close()
 
     def downloaded(self) -> list[str]:
-        """The wheels that were asked for, as repository and file name, in order."""
+        """Return the wheels that were asked for, as repository and file name, in order."""
         return [path.removeprefix("/") for path in self.requests if path in self.files]
 
     def page(self, path: str) -> bytes | None:
-        """The page of a project at ``/<repository>/<project>/``: a link to each of its wheels, with its hash."""
+        """Return the page of a project at ``/<repository>/<project>/``: a link to each of its wheels, with its hash."""
         repository, _, project = path.strip("/").rpartition("/")
         links = [
             f'<a href="{quote(name)}#sha256={wheel.sha256}">{wheel.filename}</a><br/>'

@@ -21,25 +21,25 @@ class System:
         self._files = [f"--file={folder / file}" for file in files or ["compose.yaml"]]
 
     def compose(self, *arguments: str, **options: Any) -> CompletedProcess[str]:
-        """Runs docker compose; never raises for its exit code."""
+        """Run docker compose; never raise for its exit code."""
         return attempt("compose", *self._files, "--progress=quiet", *arguments, cwd=self.folder, **options)
 
     def start(self, *arguments: str) -> None:
-        """Makes image and model, and starts everything, or the services that are named."""
+        """Build image and model, and start all services, or those that are named."""
         for command in (["build"], ["run", "--rm", "--no-deps", "-T", "api", "train"]):
             done = self.compose(*command)
             assert done.returncode == 0, done.stdout + done.stderr
         self.up(*arguments)
 
     def up(self, *arguments: str) -> None:
-        """Starts what is not running, and returns when all of it is well."""
+        """Start stopped services, and return when all are healthy."""
         deadline = time.monotonic() + PATIENCE
         while (done := self.compose("up", "--detach", "--wait", "--no-build", *arguments)).returncode != 0:
             # compose gives up on what is not well now, though it may be so a second later
             assert time.monotonic() < deadline, done.stderr + self.compose("logs", "--tail=20").stdout
 
     def down(self) -> None:
-        """Removes everything but the image."""
+        """Remove everything but the image."""
         self.compose("--profile=*", "down", "--volumes", "--timeout=1")
 
     def containers(self, service: str) -> list[str]:
@@ -57,7 +57,7 @@ class System:
         return httpx.Client(base_url=self.addresses()[0], timeout=30)
 
     def put(self, name: str, content: str) -> None:
-        """Writes a file into the storage."""
+        """Write a file into the storage."""
         script = f"mkdir -p /data/files && cat > /data/files/{name}"
         done = self.compose("exec", "-T", "api", "sh", "-c", script, input=content)
         assert done.returncode == 0, done.stderr
@@ -69,13 +69,13 @@ class System:
         return {int(line.split()[0]) for line in done.stdout.splitlines() if not line.endswith(" total")}
 
     def query(self, sql: str) -> list[list[str]]:
-        """The rows that PostgreSQL answers with."""
+        """Return the rows of a PostgreSQL query."""
         done = self.compose("exec", "-T", "postgres", "psql", "--username=app", "--csv", "--tuples-only", "-c", sql)
         assert done.returncode == 0, done.stderr
         return [line.split(",") for line in done.stdout.splitlines()]
 
     def submit(self, key: str, order: dict[str, Any]) -> str:
-        """The id of a job that is accepted, however often it has to be asked for."""
+        """Return the id of an accepted job; retry until it is accepted."""
         deadline = time.monotonic() + 4 * PATIENCE
         while True:
             try:
@@ -89,7 +89,7 @@ class System:
             time.sleep(0.2)
 
     def served(self, version: str) -> str:
-        """The version that is served as soon as it is another one."""
+        """Return the served version, as soon as it is another one."""
         deadline = time.monotonic() + PATIENCE
         while True:
             found = str(self.client.get("/health").raise_for_status().json()["revision"])
@@ -99,7 +99,7 @@ class System:
             time.sleep(0.5)
 
     def ends(self, ids: Sequence[str], patience: float = 4 * PATIENCE) -> list[dict[str, Any]]:
-        """The jobs when all have ended."""
+        """Return the jobs when all have ended."""
         deadline = time.monotonic() + patience
         jobs: dict[str, dict[str, Any]] = {}
         while True:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,7 +68,7 @@ class Links(HTMLParser):
 
 
 def default_index() -> str:
-    """The index that pip is configured for, by its files or the environment, else pip's built-in one."""
+    """Return pip's configured index, from its files or the environment, else its built-in one."""
     try:
         from pip._internal.commands import create_command
     except ImportError:
@@ -76,7 +77,7 @@ def default_index() -> str:
 
 
 def linux_wheels(files: Iterable[dict[str, Any]], base: str = "") -> list[Wheel]:
-    """The stable releases' manylinux x86-64 wheels for CPython; free-threaded ones have another ABI tag (cp313t)."""
+    """Return the stable releases' manylinux x86-64 wheels for CPython, without free-threaded ones (cp313t)."""
     wheels = []
     for file in files:
         try:
@@ -94,7 +95,7 @@ def linux_wheels(files: Iterable[dict[str, Any]], base: str = "") -> list[Wheel]
 
 
 def cuda_of(requirements: Iterable[str]) -> str | None:
-    """What a Linux wheel with these requirements was built for (cu126), None where they do not tell.
+    """Return what a Linux wheel with these requirements was built for (cu126), None where they do not tell.
 
     Up to 2.10 they pin ``nvidia-cuda-runtime-cu12==12.6.77``, from 2.11 on ``cuda-toolkit[...]==13.0.2``.
     """
@@ -112,7 +113,7 @@ def cuda_of(requirements: Iterable[str]) -> str | None:
 
 
 def get(client: httpx.Client, url: str) -> httpx.Response | None:
-    """The answer for this address, None where there is no such page."""
+    """Return the answer for this address, None where there is no such page."""
     response = client.get(url)
     if response.is_server_error:
         raise ValueError(f"the server answers {response.status_code}")
@@ -134,7 +135,7 @@ def read_index(client: httpx.Client, index: str) -> list[Wheel]:
 
 
 def read_cuda(client: httpx.Client, index: str, wheels: list[Wheel]) -> str | None:
-    """What one release's wheels were built for, from the first metadata file there is: mostly one request.
+    """Return what one release's wheels were built for, from the first metadata file: mostly one request.
 
     Where a mirror has none, the JSON API may tell; it may also describe another platform's wheel, without CUDA.
     """
@@ -151,7 +152,7 @@ def read_cuda(client: httpx.Client, index: str, wheels: list[Wheel]) -> str | No
 
 
 def by_release(wheels: Iterable[Wheel]) -> dict[str, list[Wheel]]:
-    """The wheels that were not yanked, by release; a release whose wheels all were has an empty list."""
+    """Return the wheels that were not yanked, by release; a release whose wheels all were has an empty list."""
     releases: dict[str, list[Wheel]] = {}
     for wheel in wheels:
         releases.setdefault(str(wheel.version), []).extend([] if wheel.yanked else [wheel])
@@ -159,7 +160,7 @@ def by_release(wheels: Iterable[Wheel]) -> dict[str, list[Wheel]]:
 
 
 def newest_patches(releases: dict[str, list[Wheel]]) -> list[str]:
-    """The newest patch of each minor that the table should know."""
+    """Return the newest patch of each minor that the table should know."""
     newest: dict[tuple[int, ...], Version] = {}
     for version in sorted(Version(release) for release, wheels in releases.items() if wheels):
         if version >= OLDEST:
@@ -168,14 +169,14 @@ def newest_patches(releases: dict[str, list[Wheel]]) -> list[str]:
 
 
 def pythons(wheels: Iterable[Wheel]) -> str:
-    """The CPython versions that these wheels are for."""
+    """Return the CPython versions that these wheels are for."""
     return " ".join(sorted({wheel.python for wheel in wheels}, key=Version))
 
 
 def compare(
     table: dict[str, Any], releases: dict[str, list[Wheel]], cuda: dict[str, str | None]
 ) -> Iterator[Difference]:
-    """What the table and the registry differ in."""
+    """Return the differences between the table and the registry."""
     for release, row in table["releases"].items():
         if not (wheels := releases.get(release)):
             yield Difference(release, "release", "listed", "missing" if wheels is None else "yanked")
@@ -198,7 +199,7 @@ def check(table: dict[str, Any], index: str) -> list[Difference]:
         wanted = [name for name in known if releases.get(name)]
         cuda: dict[str, str | None] = {}
         with ThreadPoolExecutor(8) as pool:
-            found = pool.map(lambda name: read_cuda(client, index, releases[name]), wanted)
+            found = pool.map(partial(read_cuda, client, index), (releases[name] for name in wanted))
             for count, (name, built_for) in enumerate(zip(wanted, found, strict=True), start=1):
                 cuda[name] = built_for
                 if sys.stderr.isatty():

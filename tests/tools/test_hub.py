@@ -44,14 +44,14 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    """A hub without repositories."""
+    """Yield a hub without repositories."""
     with Hub() as server:
         yield server
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The files of a model."""
+    """Return the files of a model."""
     return write(tmp_path / "model", FILES)
 
 
@@ -75,7 +75,7 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The files of a folder."""
+    """Return the files of a folder."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 

@@ -154,7 +154,7 @@ def test_default_index_is_the_one_that_pip_uses(monkeypatch: pytest.MonkeyPatch)
 
 
 def wheel_file(version: str, python: str = "3.12", abi_suffix: str = "") -> dict[str, Any]:
-    """A file as the JSON simple API lists it."""
+    """Return a file as the JSON simple API lists it."""
     tag = "cp" + python.replace(".", "")
     name = f"torch-{version}-{tag}-{tag}{abi_suffix}-manylinux_2_28_x86_64.whl"
     digest = {"sha256": "0" * 64}
@@ -175,7 +175,7 @@ class Registry:
         self.files.append(wheel_file("2.13.0", "3.13", abi_suffix="t"))
 
     def answer(self, path: str) -> tuple[str, str] | None:
-        """The type and the text of a page."""
+        """Return the type and the text of a page."""
         self.asked.append(path)
         if path == "/simple/torch/" and self.html:
             yanked = {False: "", True: ' data-yanked=""'}
@@ -242,7 +242,8 @@ def run(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         path.write_text(yaml.safe_dump(TABLE | changes), encoding="utf-8")
         monkeypatch.setattr(torch_table, "TABLE", path)
         code = torch_table.main(["--index-url", address, *arguments])
-        return code, *capsys.readouterr()
+        output, errors = capsys.readouterr()
+        return code, output, errors
 
     return call
 
@@ -258,7 +259,7 @@ def test_nothing_differs(run: Run, registry: Registry, html: bool) -> None:
 
 
 def doctored(release: str, **changes: Any) -> dict[str, Any]:
-    """The stub's table with another row."""
+    """Return the stub's table with another row."""
     row = {"python": ["3.11", "3.12"], "default_wheel": "cu130"} | changes
     return {**TABLE["releases"], release: row}
 
