@@ -179,7 +179,7 @@ def test_a_parameter_that_fits_no_record_is_said_once(project: Project, minilm: 
     call = ["predict", "--input", tmp_path / "in.txt", "--output", tmp_path / "out.jsonl", "-p", "dimensions=9999"]
     done = project.run(*call, MY_PROJECT_MODEL=str(minilm))
     assert done.returncode == 1
-    assert one_line(done.stderr) == "error: dimensions: the model gives 384, not 9999"
+    assert one_line(done.stderr) == "error: dimensions: the model has 384, not 9999"
     assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
 
 
