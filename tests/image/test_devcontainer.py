@@ -215,14 +215,14 @@ def test_git_takes_the_folder_for_a_safe_one(opened: Opened) -> None:
 def test_hooks_hold_back_a_commit(opened: Opened) -> None:
     opened.run("make", "hooks")
     try:
-        opened.run("sh", "-c", "echo 'x  =  1' > untidy.py")
+        opened.run("sh", "-c", "printf '%s\\n' '\"\"\"A file.\"\"\"' '' 'x  =  1' > untidy.py")
         opened.run("git", "add", "untidy.py")
         identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
         done = opened.attempt("git", *identity, "commit", "--message=Untidy")
         assert done.returncode != 0
         assert re.search(r"ruff check\.+Passed", done.stdout + done.stderr)
         assert re.search(r"ruff format\.+Failed", done.stdout + done.stderr)
-        assert (opened.folder / "untidy.py").read_text() == "x = 1\n"
+        assert (opened.folder / "untidy.py").read_text() == '"""A file."""\n\nx = 1\n'
     finally:
         opened.run("git", "rm", "--force", "--quiet", "untidy.py")
         opened.run("rm", ".git/hooks/pre-commit")
