@@ -11,7 +11,9 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from benchmarks import report
 from benchmarks.report import Row, say
@@ -33,18 +35,52 @@ def minimal(folder: Path) -> Path:
     return folder
 
 
-def seconds(*arguments: str | Path, cwd: Path | None = None) -> float:
-    """Seconds that one run of copier takes. Raises RuntimeError if it fails."""
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class Taken:
+    """What one run of Copier takes, with the programs that it starts, in seconds."""
+
+    wall: float
+    cpu: float
+
+
+def taken_by(*arguments: str | Path, cwd: Path | None = None) -> Taken:
+    """Time one run of Copier. Raises RuntimeError if it fails."""
+    before, started = os.times(), time.perf_counter()
     done = releases.copier(*arguments, cwd=cwd)
-    taken = time.perf_counter() - started
+    wall, after = time.perf_counter() - started, os.times()
     if done.returncode:
         raise RuntimeError(done.stderr)
-    return taken
+    cpu = sum(getattr(after, name) - getattr(before, name) for name in ("children_user", "children_system"))
+    return Taken(wall, cpu)
+
+
+def measure(rounds: int) -> dict[str, list[Taken]]:
+    """Return what each round takes for each of `copy`, `minimal` and `update`; a first round does not count."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where it is set, Copier is compiled anew in each process
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
+        template, smallest = releases.clone(folder / "template"), minimal(folder / "minimal-template")
+        project = releases.copied(template, releases.NEWEST, folder / "project")
+        taken: dict[str, list[Taken]] = {"copy": [], "minimal": [], "update": []}
+        for number in range(rounds + 1):
+            taken["copy"].append(taken_by("copy", "--defaults", template, folder / f"copy-{number}"))
+            taken["minimal"].append(taken_by("copy", "--defaults", smallest, folder / f"minimal-{number}"))
+            taken["update"].append(taken_by("update", "--defaults", cwd=project))
+            say(f"round {number} of {rounds}: " + ", ".join(f"{k} {v[-1].wall:.2f} s" for k, v in taken.items()))
+    return {name: values[1:] for name, values in taken.items()}
+
+
+def ratios(taken: dict[str, list[Taken]], clock: Literal["wall", "cpu"]) -> tuple[float, float]:
+    """Return copy to minimal and update to copy, of the medians. CPU time hardly depends on what else is running."""
+    copy, smallest, update = (
+        statistics.median(getattr(run, clock) for run in taken[name]) for name in ("copy", "minimal", "update")
+    )
+    return copy / smallest, update / copy
 
 
 def rows(name: str, taken: list[float]) -> list[Row]:
-    """Median and spread of one command's seconds."""
+    """Return median and spread of one command's seconds."""
     first, _, third = statistics.quantiles(taken, n=4)
     values = {"lowest": min(taken), "first_quartile": first, "third_quartile": third, "highest": max(taken)}
     spread = [Row(f"{name}_{part}", value, "s") for part, value in values.items()]
@@ -52,32 +88,23 @@ def rows(name: str, taken: list[float]) -> list[Row]:
 
 
 def main() -> int:
-    """Measures and reports."""
+    """Measure and report."""
     parser = report.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="runs of each that count, at least 2 (20)")
     options = parser.parse_args()
     if options.rounds < 2:
         parser.error("--rounds: at least 2")
     loaded = report.load()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where it is set, Copier is compiled anew in each process
-        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
-        template, smallest = releases.clone(folder / "template"), minimal(folder / "minimal-template")
-        project = releases.copied(template, releases.NEWEST, folder / "project")
-        taken: dict[str, list[float]] = {"copy": [], "minimal": [], "update": []}
-        for number in range(options.rounds + 1):
-            taken["copy"].append(seconds("copy", "--defaults", template, folder / f"copy-{number}"))
-            taken["minimal"].append(seconds("copy", "--defaults", smallest, folder / f"minimal-{number}"))
-            taken["update"].append(seconds("update", "--defaults", cwd=project))
-            say(f"round {number} of {options.rounds}: " + ", ".join(f"{k} {v[-1]:.2f} s" for k, v in taken.items()))
-    counted = {name: values[1:] for name, values in taken.items()}
-    copy, smallest_copy, update = (statistics.median(counted[name]) for name in ("copy", "minimal", "update"))
-    ratios = [
-        Row("copy_to_minimal", copy / smallest_copy, "x", COPY_AT_MOST),
-        Row("update_to_copy", update / copy, "x", UPDATE_AT_MOST),
+    taken = measure(options.rounds)
+    (copy, update), (copy_cpu, update_cpu) = ratios(taken, "wall"), ratios(taken, "cpu")
+    found = [
+        Row("copy_to_minimal", copy, "x", COPY_AT_MOST),
+        Row("update_to_copy", update, "x", UPDATE_AT_MOST),
+        Row("copy_to_minimal_cpu", copy_cpu, "x"),
+        Row("update_to_copy_cpu", update_cpu, "x"),
     ]
-    return report.finish([row for name in counted for row in rows(name, counted[name])] + ratios, loaded, options.json)
+    spread = [row for name, values in taken.items() for row in rows(name, [each.wall for each in values])]
+    return report.finish(spread + found, loaded, options.json)
 
 
 if __name__ == "__main__":

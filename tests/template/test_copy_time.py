@@ -1,0 +1,19 @@
+"""Copying and updating have not become much slower; `python -m benchmarks.copy_time` measures how long they take."""
+
+import os
+
+import pytest
+
+from benchmarks.copy_time import measure, ratios
+
+SLACK = 1.2
+"""One round on a busy machine differs by less from the median of many."""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not say what CPU time other processes take")
+def test_copy_and_update_take_about_as_long_as_they_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "")  # `measure` sets it: restore it for other tests
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "")
+    copy, update = ratios(measure(rounds=1), "cpu")
+    assert copy <= 3.7 * SLACK, "times the minimal template"
+    assert update <= 3.2 * SLACK, "times a copy of the default project"
