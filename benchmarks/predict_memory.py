@@ -43,12 +43,18 @@ def call(command: list[str | Path], folder: Path, environment: dict[str, str]) -
     subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=True)
 
 
-def prepare(folder: Path, environment: dict[str, str], **answers: str) -> Path:
-    """Return an installed project of these answers, or of the defaults; the weights lie beside it."""
+def prepare(folder: Path, environment: dict[str, str], revision: str = "", **answers: str) -> Path:
+    """Return an installed project of these answers, or of the defaults; the weights lie beside it.
+
+    It is made from a revision of this repository, or from the working tree.
+    """
     say("generating and installing the default project ...")
     project = folder / "project"
     answers |= {"torch_index": environment.get("TORCH_INDEX") or TABLE["index"]}
-    releases.copied(releases.clone(folder / "template"), releases.NEWEST, project, answers)
+    template = releases.clone(folder / "template")
+    if revision:
+        releases.git(template, "tag", "revision", releases.git(releases.ROOT, "rev-parse", revision).strip())
+    releases.copied(template, "revision" if revision else releases.NEWEST, project, answers)
     call(["make", "install"], project, environment)
     call(["uv", "pip", "install", "--quiet", "--no-deps", "--target", folder / "weights", WEIGHTS], folder, environment)
     return project
