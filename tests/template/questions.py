@@ -11,40 +11,44 @@ from tests.answers import ROOT
 
 @dataclass(frozen=True)
 class Include:
-    """A file, or several, that stand where their name is."""
+    """The files that copier.yml includes with `!include`."""
 
     pattern: str
 
 
 class Loader(yaml.SafeLoader):
-    """Reads YAML without following includes."""
+    """A YAML loader that does not follow includes."""
 
 
-Loader.add_constructor("!include", lambda loader, node: Include(loader.construct_scalar(node)))
+def _include(loader: Loader, node: yaml.ScalarNode) -> Include:
+    return Include(loader.construct_scalar(node))
+
+
+Loader.add_constructor("!include", _include)
 
 
 def documents() -> list[Any]:
-    """The documents of copier.yml."""
+    """Return the documents of copier.yml."""
     return list(yaml.load_all((ROOT / "copier.yml").read_text("utf-8"), Loader))
 
 
 def groups() -> dict[Path, dict[str, Any]]:
-    """File -> its questions, in the order in which copier.yml includes them."""
+    """Return each file's questions, in the order in which copier.yml includes the files."""
     included = (document for document in documents() if isinstance(document, Include))
     paths = [path for include in included for path in sorted(ROOT.glob(include.pattern))]
     return {path: yaml.load(path.read_text("utf-8"), Loader) for path in paths}
 
 
 def questions() -> dict[str, dict[str, Any]]:
-    """Every question, in order."""
+    """Return every question, in order."""
     return {name: question for group in groups().values() for name, question in group.items()}
 
 
 def asked() -> dict[str, dict[str, Any]]:
-    """Every question that is not computed, in order."""
+    """Return every question that is not computed, in order."""
     return {name: question for name, question in questions().items() if question.get("when") is not False}
 
 
 def helps() -> dict[str, str]:
-    """Question -> its help text, of all that can be asked."""
+    """Return the help text of each question that is not computed."""
     return {name: question["help"] for name, question in asked().items()}

@@ -1,4 +1,4 @@
-"""A person at a terminal: the copier program on a pseudo-terminal, and keys pressed when it asks."""
+"""Run the copier program on a pseudo-terminal and press keys when it asks a question."""
 
 import fcntl
 import os
@@ -26,30 +26,37 @@ def answer(
     seconds: float = 60,
     **environment: str | Path,
 ) -> tuple[int, list[str], str]:
-    """Runs `copier ARGUMENTS` and presses keys(name) whenever the help text of one more of the questions appears.
+    """Run `copier ARGUMENTS`; each time a question's help text appears, press `keys(name)`.
 
-    Returns the exit code, the names of the questions that were asked, in order, and all that appeared.
+    Args:
+        questions: Help text of each question, by name.
+        keys: Returns the keys to press for a question.
+        arguments: Arguments of copier.
+        seconds: Time limit for the whole run.
+        environment: Further environment variables.
+
+    Returns:
+        The exit code, the names of the questions that appeared, in order, and the whole output.
     """
     terminal, other = pty.openpty()
-    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 400, 0, 0))  # every question fits on a line
-    environment = {**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **environment}
+    # Wide enough for each question to fit one line.
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 400, 0, 0))
+    variables = {**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **environment}
     command = [sys.executable, "-m", "copier", *arguments]
-    process = subprocess.Popen(
-        command, stdin=other, stdout=other, stderr=other, start_new_session=True, env=environment
-    )
+    process = subprocess.Popen(command, stdin=other, stdout=other, stderr=other, start_new_session=True, env=variables)
     os.close(other)
     asked: list[str] = []
     output = b""
     deadline = time.monotonic() + seconds
     try:
         while True:
-            ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
+            ready, _, _ = select.select([terminal], (), (), max(0, deadline - time.monotonic()))
             assert ready, f"stuck after {asked}: {_screen(output)[-2000:]}"
             try:
                 read = os.read(terminal, 65536)
-            except OSError:  # how Linux says that the program has closed its end
+            except OSError:  # Linux: the program has closed its end
                 break
-            if not read:  # how others say it
+            if not read:  # other systems: the same
                 break
             output += read
             for name in questions:

@@ -1,17 +1,16 @@
-"""Every change of an answer is accepted, with no other answer changed, or refused in one sentence."""
+"""Copier accepts a change of an answer and changes no other, or refuses it in one sentence."""
 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
 
 import pytest
 
 from tests.answers import CHOICES, TASKS, all_values, covering, covering_existing
-from tests.template.asking import Questions, Refused
+from tests.template.asking import Questions, RefusalError
 from tests.template.test_copier import EXISTING
 
-PROJECTS: dict[str, dict[str, Any]] = {
+PROJECTS: dict[str, dict[str, object]] = {
     "api": {},
     "custom model": {"hf_task": "custom"},
     "everything": {
@@ -34,28 +33,29 @@ ALONE = {
     "accelerator",
     "python_version",
 }
-"""Answers of which one kind of project is enough: no other answer changes whether they can."""
+"""Answers to test in one kind of project: whether they can change depends on no other answer."""
 
 
 @pytest.fixture(scope="module")
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Questions:
+    """Return the questions of the working tree."""
     return Questions(tmp_path_factory.mktemp("questions"))
 
 
-def starts(questions: Questions, name: str) -> list[dict[str, Any]]:
-    """Projects of each kind with each value that the answer can have in it; of many values, with the outermost."""
+def starts(questions: Questions, name: str) -> list[dict[str, object]]:
+    """Return projects of each kind with each value of the answer, or the first and last of more than six."""
     found = []
     for kind in ["existing code" if name in EXISTING else "api"] if name in ALONE | EXISTING else PROJECTS:
         several = VALUES[name] if len(VALUES[name]) <= 6 else [VALUES[name][0], VALUES[name][-1]]
         for value in several:
-            with suppress(Refused):
+            with suppress(RefusalError):
                 found.append(questions.answers(PROJECTS[kind] | as_given({name: value})))
     return [stored for stored in found if name in stored]
 
 
-def as_given(data: dict[str, Any]) -> dict[str, Any]:
-    """The answers and what else they need."""
-    needs: dict[str, dict[str, Any]] = {
+def as_given(data: dict[str, object]) -> dict[str, object]:
+    """Return the answers together with those that they require."""
+    needs: dict[str, dict[str, object]] = {
         "training_schedule": {"training": "scheduled", "runtime": "torch"},
         "accelerator": {"torch_version": "2.11.0"},
     }
@@ -72,7 +72,7 @@ def test_a_change_is_accepted_alone_or_refused_in_a_sentence(questions: Question
                 continue
             try:
                 changed = questions.answers({name: value}, stored)
-            except Refused as refused:
+            except RefusalError as refused:
                 assert re.search(r"'\w+: .*\.'|\"\w+: .*\.\"", str(refused)), refused
                 continue
             different = {key for key in stored.keys() | changed.keys() if stored.get(key) != changed.get(key)}
@@ -82,7 +82,7 @@ def test_a_change_is_accepted_alone_or_refused_in_a_sentence(questions: Question
 
 @pytest.mark.parametrize("sets", [covering, covering_existing])
 def test_the_questions_accept_every_set_of_answers_that_is_rendered(
-    questions: Questions, sets: Callable[[], Iterator[dict[str, Any]]]
+    questions: Questions, sets: Callable[[], Iterator[dict[str, object]]]
 ) -> None:
     for data in sets():
         assert questions.answers(data).items() >= data.items()
@@ -106,12 +106,12 @@ def test_another_model_has_another_revision(questions: Questions) -> None:
     assert questions.answers({}, pinned)["hf_revision"] == "f" * 40
     back = questions.answers({"hf_model": task["model"]}, pinned)
     assert back["hf_revision"] == task["revision"]
-    with pytest.raises(Refused, match=f"is a revision of {task['model']}; give one of an-org/a-model"):
+    with pytest.raises(RefusalError, match=f"is a revision of {task['model']}; give one of an-org/a-model"):
         questions.answers({"hf_model": "an-org/a-model", "hf_revision": task["revision"]}, stored)
 
 
 def test_another_preset_is_refused_with_what_to_give_instead(questions: Questions) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusalError) as refused:
         questions.answers({"preset": "platform"}, questions.answers({}))
     options = dict(re.findall(r'--data "?(\w+)=(\[.*?\]|\w+)', str(refused.value)))
     assert options == {
@@ -129,7 +129,7 @@ def test_another_preset_is_refused_with_what_to_give_instead(questions: Question
 @pytest.mark.parametrize("task", [task for task in TASKS if task != "feature-extraction"])
 def test_another_task_is_refused(questions: Questions, task: str) -> None:
     with pytest.raises(
-        Refused, match=f"hf_task: the project was made for feature-extraction; make a new project for {task}"
+        RefusalError, match=f"hf_task: the project was made for feature-extraction; make a new project for {task}"
     ):
         questions.answers({"hf_task": task}, questions.answers({}))
 
@@ -146,14 +146,14 @@ def test_another_task_is_refused(questions: Questions, task: str) -> None:
     ],
 )
 def test_an_answers_file_that_was_edited_badly_is_refused(
-    questions: Questions, edited: dict[str, Any], sentence: str
+    questions: Questions, edited: dict[str, object], sentence: str
 ) -> None:
-    with pytest.raises(Refused, match=sentence):
+    with pytest.raises(RefusalError, match=sentence):
         questions.answers({}, questions.answers({}) | edited)
 
 
 def test_a_project_without_what_every_release_stores_is_refused(questions: Questions) -> None:
     stored = questions.answers({}) | {"_commit": "v0.1.0"}
     del stored["ci"]
-    with pytest.raises(Refused, match=r"a project of Slipway v0[.]1[.]0 cannot be updated"):
+    with pytest.raises(RefusalError, match=r"a project of Slipway v0[.]1[.]0 cannot be updated"):
         questions.answers({}, stored)

@@ -1,4 +1,4 @@
-"""The real copier program on a clone of the template, as people run it: no --trust, with and without a terminal."""
+"""Run the copier program on a clone of the template as users do: without --trust, with and without a terminal."""
 
 import ast
 import re
@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -17,7 +16,7 @@ from tests.answers import CHOICES, ROOT, TABLE
 from tests.conftest import need_program
 from tests.program import run
 from tests.releases import NEWEST, as_options, copied, copier
-from tests.template.asking import Questions, Refused
+from tests.template.asking import Questions, RefusalError
 from tests.template.questions import asked, groups, helps, questions
 from tests.template.terminal import CTRL_C, DOWN, ENTER, answer
 
@@ -87,7 +86,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"preset": "existing", "test_command": "pytest && true"}, ["test_command", "simple"]),
     ({"preset": "existing", "keep": "[Makefile]"}, ["keep", "Makefile", "Dockerfile"]),
     ({"preset": "existing", "install": "true"}, ["install", "true", "yes"]),
-    # Rules; test_questions.py has more of each
+    # Rules; test_questions.py tests more values of each
     ({"package_name": "torch"}, ["package_name", "torch", "package that the project needs"]),
     ({"project_slug": "Foo_Bar"}, ["project_slug", "Foo_Bar", "lower-case"]),
     ({"project_name": "Torch"}, ["project_name", "torch"]),
@@ -111,7 +110,7 @@ FOR_BOTH = {
 }
 FOR_EXISTING = [name for name in CHOICES if name in EXISTING | FOR_BOTH]
 
-HOSTILE: dict[str, Any] = {
+HOSTILE = {
     "project_name": "Zoë's 100% #1: [x] {y} <b>*_`&`|~",
     "project_slug": "hostile",
     "project_description": "'Ünï' — #tag: {{ x }} {% y %} {z} %s ${HOME} $(id) `a` [b](c) <i>*d*_e_ & | ~ ''' 日本 🚢",
@@ -120,14 +119,14 @@ HOSTILE: dict[str, Any] = {
 
 
 def files(folder: Path) -> list[str]:
-    """Every file but git's own, in order."""
+    """Return the path of every file outside .git, in order."""
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(str(path) for path in found if path.parts[0] != ".git")
 
 
 @pytest.fixture(scope="module")
 def fresh(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A project with every default, and what copier said while it made it."""
+    """Return a project with every default, and the output of copier."""
     project = tmp_path_factory.mktemp("fresh") / "new"
     done = copier("copy", "--defaults", template, project)
     assert done.returncode == 0, done.stderr
@@ -174,14 +173,14 @@ def test_run_py_prints_what_was_made_and_not_every_file(template: Path, tmp_path
 @pytest.mark.parametrize("row", range(len(REFUSED)), ids=lambda row: " ".join(as_options(REFUSED[row][0]))[:80])
 def test_bad_answers_are_refused_in_one_line(asked_alone: Questions, row: int) -> None:
     data, fragments = REFUSED[row]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusalError) as refused:
         asked_alone.answers(data)
     assert [fragment for fragment in fragments if fragment not in str(refused.value)] == []
 
 
 @pytest.fixture(scope="module")
 def asked_alone(tmp_path_factory: pytest.TempPathFactory) -> Questions:
-    """The questions without the files of a project."""
+    """Return the questions of the working tree."""
     return Questions(tmp_path_factory.mktemp("questions"))
 
 

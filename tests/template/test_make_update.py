@@ -1,6 +1,6 @@
-"""`make update` in a project, with the real copier and git: it refuses what could lose work, and says what it did.
+"""`make update` in a project, with the real copier and git: it refuses what could lose work and reports what it did.
 
-`make lock` and `make test` are stand-ins, which note that they ran: the real ones take minutes, and tests/project runs
+`make lock` and `make test` are stand-ins that record their calls: the real ones take minutes, and tests/project runs
 them on updated projects.
 """
 
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Protocol
 
 import pytest
 import yaml
@@ -48,7 +49,7 @@ test "$1" != "$FAILING"
 
 @pytest.fixture(scope="module")
 def newer(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of the template with one more release: a fix, a changed update program, a dependency, a new file."""
+    """Return a clone of the template with one more release: a fix, a new update program, a dependency, a new file."""
     folder = tmp_path_factory.mktemp("newer") / "template"
     git(template, "clone", "--quiet", template, folder)
     (folder / "CHANGELOG.md").write_text(CHANGES)
@@ -65,20 +66,20 @@ def newer(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(newer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small project of the release before; only read."""
+    """Return a small project of the previous release; tests only read it."""
     data = {"preset": "cli", "hf_task": "custom", "interfaces": ["api", "cli"]}
     return copied(newer, NEWEST, tmp_path_factory.mktemp("made") / "project", data)
 
 
 @pytest.fixture
 def project(made: Path, tmp_path: Path) -> Path:
-    """The project in a folder of its own, to change."""
+    """Return a copy of the project that the test may change."""
     return Path(shutil.copytree(made, tmp_path / "project"))
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment with this repository's copier and a make that only notes what it was asked for."""
+    """Return an environment with this repository's copier and a make that only records its arguments."""
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "make").write_text(MAKE)
@@ -88,12 +89,17 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, **identity, "PATH": path, "MADE": str(tmp_path / "made.txt"), "FAILING": "nothing"}
 
 
-Update = Callable[..., CompletedProcess[str]]
+class Update(Protocol):
+    """Run the project's update program; never raise for its exit code."""
+
+    def __call__(self, *options: str, program: str = "tools/update.py", **changed: str) -> CompletedProcess[str]:
+        """Run it with options and changed environment variables."""
+        ...
 
 
 @pytest.fixture
 def update(project: Path, environment: dict[str, str]) -> Update:
-    """Run the project's update program."""
+    """Return a function that runs the project's update program."""
 
     def update(*options: str, program: str = "tools/update.py", **changed: str) -> CompletedProcess[str]:
         return run([sys.executable, program, *options], cwd=project, env={**environment, **changed})
@@ -102,27 +108,27 @@ def update(project: Path, environment: dict[str, str]) -> Update:
 
 
 def makes(environment: dict[str, str]) -> list[str]:
-    """What make was asked for."""
+    """Return the recorded arguments of make."""
     noted = Path(environment["MADE"])
     return noted.read_text().split() if noted.exists() else []
 
 
 def answers(project: Path) -> dict[str, object]:
-    """The project's answers."""
+    """Return the project's answers."""
     found = yaml.safe_load((project / ANSWERS).read_text())
     assert isinstance(found, dict)
     return found
 
 
 def replace(path: Path, old: str, new: str) -> None:
-    """Replace text that must be there."""
+    """Replace text in a file; fail if the file does not contain it."""
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
 
 
 def work(project: Path) -> None:
-    """Edit what owners edit: their own file, a marked place, one of ours; delete a file; commit."""
+    """Edit a file of the owner's, a marked place and a file of ours, delete files, and commit."""
     (project / "README.md").unlink()
     (project / "docs/command-line.md").unlink()
     with (project / "src/my_project/model.py").open("a") as file:
@@ -162,7 +168,7 @@ def test_an_update_brings_the_fix_keeps_the_owners_work_and_can_be_undone(
     assert "A fix in errors.py." in said
     assert "Not released yet." not in said and "The release that projects have." not in said
     assert "- docs/new.md" in said
-    assert "README.md" not in said  # Copier itself leaves out what the owner deleted and nothing needs
+    assert "README.md" not in said  # Copier does not create a file again that the owner deleted
     assert (project / "docs/ignored.md").read_text() == OWN
     assert re.search(r"Git ignores.*:\n\n- docs/ignored.md", said)
     assert makes(environment) == ["lock", "test"]
@@ -244,7 +250,7 @@ def test_nothing_is_locked_where_no_dependency_changed(
 
 
 def _copier(tmp_path: Path, script: str) -> None:
-    """Put a script in the place of copier."""
+    """Replace copier with a shell script."""
     program = tmp_path / "programs/copier"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
@@ -278,7 +284,7 @@ def _markers(project: Path) -> None:
 
 
 def _edited(old: str, new: str) -> Callable[[Path], None]:
-    """A change of the answers file, which matches the pattern."""
+    """Return a function that replaces the pattern in the answers file, where it must match, and commits."""
 
     def edit(project: Path) -> None:
         text = (project / ANSWERS).read_text()

@@ -1,20 +1,20 @@
-"""Lint of copier.yml and what it includes: Copier ignores a mistyped setting or key without a word."""
+"""Lint copier.yml and the files that it includes: Copier silently ignores a mistyped setting or key."""
 
 import keyword
 import re
 import sys
-from typing import Any
 
 import pytest
 import yaml
 from copier._user_data import Question
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+from jinja2.runtime import Macro
 
 from tests.answers import CHOICES, ROOT, TABLE, TASKS
 from tests.template.questions import asked, documents, groups, questions
 
 SETTINGS = {
-    # copier/_template.py of 9.19, less those that need the user's trust: jinja_extensions, migrations, tasks
+    # copier/_template.py of 9.19, without those that require --trust: jinja_extensions, migrations, tasks
     "answers_file", "envops", "exclude", "external_data", "message_after_copy", "message_after_update",
     "message_before_copy", "message_before_update", "min_copier_version", "preserve_symlinks", "secret_questions",
     "skip_if_exists", "subdirectory", "templates_suffix",
@@ -23,7 +23,7 @@ KEYS = set(Question.__dataclass_fields__) - {"var_name", "answers", "context", "
 PRESETS = yaml.safe_load((ROOT / "extensions/presets.yml").read_text("utf-8"))
 
 LONG = "a" * 41
-ACCEPTED = {
+ACCEPTED: dict[str, list[object]] = {
     "project_name": ["My Project", "Zoë's 100% #1: [x] {y} <b>*_`&`|~", "日本", "x" * 64],
     "project_slug": ["a", "my-project", "a1-b2", LONG[:40]],
     "package_name": ["a", "my_project", "_private", "a1"],
@@ -47,7 +47,7 @@ ACCEPTED = {
     "api_app": ["", "app:app", "a_b.c:create"],
     "health_route": ["", "/", "/healthz/live"],
 }
-REFUSED = {
+REFUSED: dict[str, list[object]] = {
     "project_name": [
         "",
         " ",
@@ -83,7 +83,7 @@ REFUSED = {
     "api_app": ["app", "app:", "a-b:c", "app:app()", "a:b\n"],
     "health_route": ["health", "/a b", "/a\n", "/?a"],
 }
-READ = {
+READ: dict[str, list[object]] = {
     "interfaces": ["[cli]", "[cli, 'api']", ["cli", "api"]],
     "services": ["[]", "[ postgres ]", []],
     "code_paths": ["[src]", "[ a/b.py , 'c' ]", ["a", "b/c-d.py"]],
@@ -92,7 +92,7 @@ READ = {
     "torch_version": [TABLE["default"]["torch"], "none"],
     "_commit": ["anything", None],
 }
-UNREAD = {
+UNREAD: dict[str, list[object]] = {
     "interfaces": [
         "",
         "[cli",
@@ -124,24 +124,30 @@ TABLES = {"choices": [CHOICES], "tasks": [TASKS], "torch_table": [TABLE], "prese
 
 
 def environment() -> Environment:
-    """Jinja as Copier sets it up."""
+    """Return a Jinja environment like Copier's."""
     found = Environment(loader=FileSystemLoader(ROOT), undefined=StrictUndefined, keep_trailing_newline=True)
     found.add_extension("jinja2_ansible_filters.AnsibleCoreFiltersExtension")
     return found
 
 
 JINJA = environment()
-DEFAULTS = {"preset": "api", "hf_task": "custom", "hf_model": "", "requirements_file": "pyproject.toml", "stored": {}}
+DEFAULTS: dict[str, object] = {
+    "preset": "api",
+    "hf_task": "custom",
+    "hf_model": "",
+    "requirements_file": "pyproject.toml",
+    "stored": {},
+}
 
 
-def refusal(question: str, value: Any, **context: Any) -> str:
-    """What the question's rule says of the value beside other answers: nothing if it is right."""
+def refusal(question: str, value: object, **context: object) -> str:
+    """Return the error of the question's rule for a value beside other answers; empty if the value is valid."""
     rule = JINJA.get_template(f"extensions/rules/{question}.jinja")
     return rule.render(TABLES | DEFAULTS | context | {question: value})
 
 
-def unread(question: str, value: Any) -> str:
-    """What is said of a value that --data gives before any question is asked: nothing if it can be read."""
+def unread(question: str, value: object) -> str:
+    """Return the error for a value from --data before the first question; empty if the value can be read."""
     try:
         said = JINJA.get_template("extensions/checks/given.jinja").render(
             TABLES | DEFAULTS | {"_copier_conf": {"data": {question: value}}}
@@ -150,6 +156,13 @@ def unread(question: str, value: Any) -> str:
         return str(error)
     assert said.strip() == ""
     return ""
+
+
+def macro(file: str, name: str) -> Macro:
+    """Return a macro of a Jinja file in extensions."""
+    found = getattr(JINJA.get_template(f"extensions/{file}.jinja").module, name)
+    assert isinstance(found, Macro)
+    return found
 
 
 def test_copier_knows_every_setting() -> None:
@@ -288,7 +301,7 @@ def test_a_task_proposes_what_its_own_rules_accept(task: str) -> None:
     ],
 )
 def test_a_slug_keeps_the_letters_of_a_name(name: str, slug: str) -> None:
-    assert JINJA.get_template("extensions/slug.jinja").module.slugify(name) == slug
+    assert macro("slug", "slugify")(name) == slug
 
 
 @pytest.mark.parametrize(
@@ -307,18 +320,18 @@ def test_a_slug_keeps_the_letters_of_a_name(name: str, slug: str) -> None:
     ],
 )
 def test_a_project_is_called_like_its_folder_where_that_is_a_name(folder: str, name: str) -> None:
-    assert JINJA.get_template("extensions/slug.jinja").module.folder_name(folder) == name
+    assert macro("slug", "folder_name")(folder) == name
     assert refusal("project_name", name) == ""
 
 
 def test_no_package_can_shadow_the_standard_library() -> None:
-    clash = JINJA.get_template("extensions/names.jinja").module.clash
+    clash = macro("names", "clash")
     public = {name for name in sys.stdlib_module_names if not name.startswith("_")}
     assert {name for name in public if not clash(name)} == set()
 
 
 def test_no_package_can_be_a_keyword() -> None:
-    clash = JINJA.get_template("extensions/names.jinja").module.clash
+    clash = macro("names", "clash")
     lower = {name for name in keyword.kwlist if name.islower()}
     assert {name for name in lower if "keyword" not in clash(name)} == set()
 
@@ -326,5 +339,5 @@ def test_no_package_can_be_a_keyword() -> None:
 def test_nothing_needs_trust() -> None:
     text = (ROOT / "copier.yml").read_text("utf-8")
     assert not re.search(r"^_(tasks|migrations|jinja_extensions)\b", text, re.MULTILINE)
-    imported = re.compile(r"\bjinja2\b|\bcopier_template_extensions\b")  # what an extension of Jinja would import
+    imported = re.compile(r"\bjinja2\b|\bcopier_template_extensions\b")  # imports of a Jinja extension
     assert not [path for path in (ROOT / "extensions").rglob("*.py") if imported.search(path.read_text("utf-8"))]

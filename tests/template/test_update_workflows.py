@@ -1,4 +1,4 @@
-"""The scheduled update of emitted pipelines: every command runs, with stand-ins for copier, make, gh and GitLab."""
+"""Run every command of the scheduled update in emitted pipelines, with stand-ins for copier, make, gh and GitLab."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ case "$1 $2" in "run download") cp -r "$ARTIFACT/build" . ;; esac""",
 
 @pytest.fixture(scope="module")
 def newer(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of the template with one more release."""
+    """Return a clone of the template with one more release."""
     folder = tmp_path_factory.mktemp("newer") / "template"
     git(template, "clone", "--quiet", template, folder)
     (folder / "CHANGELOG.md").write_text(f"# Changelog\n\n## v{NEXT}\n\n- A fix.\n")
@@ -35,7 +35,7 @@ def newer(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment of a hosted runner."""
+    """Return the environment of a hosted runner."""
     programs = tmp_path / "programs"
     programs.mkdir()
     for name, script in PROGRAMS.items():
@@ -57,7 +57,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def remote(newer: Path, tmp_path: Path, ci: str) -> Path:
-    """A bare repository with a project that has an owner."""
+    """Return a bare repository with a project that has an owner."""
     data = {"preset": "cli", "hf_task": "custom", "owner": "an-owner", "ci": ci}
     project = copied(newer, NEWEST, tmp_path / "project", data)
     git(project, "branch", "--move", "main")
@@ -67,13 +67,13 @@ def remote(newer: Path, tmp_path: Path, ci: str) -> Path:
 
 
 def checkout(remote: Path, tmp_path: Path, name: str) -> Path:
-    """A fresh clone, as a job gets one."""
+    """Return a fresh clone, as each job starts with one."""
     git(tmp_path, "clone", "--quiet", remote, tmp_path / name)
     return tmp_path / name
 
 
 def assert_proposed(remote: Path) -> None:
-    """The remote has one commit more, on a branch, which names the release, its changes and the test that failed."""
+    """Check that the branch has one more commit, which names the release, its changes and the failed test."""
     message = git(remote, "log", "-1", "--format=%B", BRANCH)
     assert message.startswith(f"Update from Slipway {NEWEST} to {NEXT}\n")
     assert "- A fix." in message and "`make test` failed." in message
@@ -86,7 +86,7 @@ def test_github_opens_a_pull_request_once(newer: Path, tmp_path: Path, environme
     jobs = github_jobs(first / GITHUB / "update.yml", expressions("secret"))
     for step in jobs["update"]:
         if step.command:
-            assert step.environment == {}  # no token beside the code that runs
+            assert step.environment == {}  # code of the project runs without a token
             shell(first, step.command, environment)
     assert Path(environment["GITHUB_OUTPUT"]).read_text() == "changed=yes\n"
     for name in ("second", "third"):
