@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 from allpairspy import AllPairs
@@ -13,6 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 CHOICES = yaml.safe_load((ROOT / "extensions/choices.yml").read_text())
 TASKS = yaml.safe_load((ROOT / "extensions/tasks.yml").read_text())
 TABLE = yaml.safe_load((ROOT / "extensions/torch.yml").read_text())
+Answer: TypeAlias = str | list[str] | dict[str, str]
+"""A value of an answer, as projects store it."""
+
 ABOUT_EXISTING_CODE = ("install", "api_server", "keep")
 """Answers with choices that no project has."""
 

@@ -5,7 +5,7 @@ import shutil
 import signal
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pytest
 
@@ -18,6 +18,8 @@ from tests.trees import Tree, rendered
 TORCH_INDEX = os.environ.get("TORCH_INDEX", TABLE["index"])
 """A mirror of PyTorch's index that projects install from; without one, the public index."""
 
+T = TypeVar("T")
+
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 collect_ignore = ["existing"]  # other people's repositories, whose tests run in containers
@@ -28,20 +30,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def need(condition: object, reason: str) -> None:
-    """Skips the test with the reason unless the condition holds; in continuous integration, fails it."""
+    """Skip the test with the reason unless the condition holds; in continuous integration, fail it."""
     if not condition:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
 
 def need_program(name: str) -> str:
-    """Path of a program that is not Python's; skips the test if the machine lacks it."""
+    """Return the path of a program; skip the test if the machine lacks it."""
     path = shutil.which(name)
     need(path, f"needs the program {name}")
     return str(path)
 
 
-def rows(every: Iterable[Any], always: Container[Any]) -> list[Any]:
-    """Values for a parameter: those that are always tested, and for before a release the others."""
+def rows(every: Iterable[T], always: Container[T]) -> list[T | pytest.ParameterSet]:
+    """Return values for a parameter; mark those outside `always` as exhaustive, to test before a release."""
     return [each if each in always else pytest.param(each, marks=pytest.mark.exhaustive) for each in every]
 
 

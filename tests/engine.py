@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 import httpx
 
@@ -21,19 +21,21 @@ from tests.conftest import need, need_program
 from tests.program import run
 from tests.releases import git
 
+T = TypeVar("T")
+
 PATIENCE = 120
 """Seconds until something that ought to happen counts as never happening."""
 
 
 def need_engine() -> None:
-    """Skips the test where there is no Docker engine."""
+    """Skip the test where there is no Docker engine."""
     need_program("docker")
     found = run(["docker", "version", "--format", "{{.Server.Version}}"])
     need(found.returncode == 0, f"needs a running Docker engine: {found.stderr.strip()}")
 
 
 def address() -> str:
-    """Where builds and containers reach this machine."""
+    """Return the address of this machine for builds and containers."""
     gateway = "{{(index .IPAM.Config 0).Gateway}}"
     return os.environ.get("ENGINE_HOST") or docker("network", "inspect", "bridge", "--format", gateway).stdout.strip()
 
@@ -183,8 +185,8 @@ class Container(NamedTuple):
         """Return the exit code, once the container has ended."""
         return int(docker("wait", self.name).stdout)
 
-    def until(self, holds: Callable[[], Any], what: str) -> Any:
-        """Return the first true answer; ask while the container runs."""
+    def until(self, holds: Callable[[], T | None], what: str) -> T:
+        """Return the first true result of `holds`; fail once the container has ended or PATIENCE is over."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:

@@ -1,4 +1,4 @@
-"""Repositories that were given containers, and their images, built once and removed at the end."""
+"""Repositories with containers added, and their images: built once, removed at the end."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.releases import commit
 
 @pytest.fixture(scope="session")
 def locked(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A repository with containers and locks, made once."""
+    """Return a function that adds containers and locks to a repository, once for each."""
     need_engine()
     made: dict[str, Path] = {}
 
@@ -31,7 +31,7 @@ def locked(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 @pytest.fixture(scope="session")
 def image(locked: Callable[[str], Path]) -> Iterator[Callable[[str], str]]:
-    """The image that ships of a repository, built once and removed at the end."""
+    """Yield a function that builds a repository's production image, once for each; remove the images at the end."""
     made: dict[str, str] = {}
 
     def image(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The repositories of tests/existing, each with the answers that give it containers: those of the guide."""
+"""The repositories of tests/existing, each with the answers that the guide gives for it."""
 
 import re
 import shlex
@@ -6,35 +6,34 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from subprocess import CompletedProcess
 
 import yaml
 from markdown_it import MarkdownIt
 
+from tests.answers import Answer
 from tests.conftest import TORCH_INDEX
 from tests.releases import NEWEST, ROOT, as_options, commit, copier, git
 
 FOLDER = ROOT / "tests/existing"
-
-
 GUIDE = ROOT / "docs/existing-code.md"
 
 
 def commands_of(page: Path) -> list[str]:
-    """The command lines of a page, in its order and without their comments."""
+    """Return the command lines of a page, in order and without comments."""
     fences = [token for token in MarkdownIt().parse(page.read_text()) if token.type == "fence" and token.info == "sh"]
     lines = [line for fence in fences for line in fence.content.replace("\\\n", " ").splitlines()]
     return [command for line in lines if (command := re.sub(r"(^|\s+)#.*", "", line))]
 
 
-def answers_of(command: str) -> dict[str, Any]:
-    """What a `copier copy` of the guide gives with --data."""
+def answers_of(command: str) -> dict[str, Answer]:
+    """Return the answers that a `copier copy` of the guide gives with --data."""
     pairs = [word for word in shlex.split(command) if "=" in word]
     return {name: yaml.load(value, yaml.BaseLoader) for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
 def recipes() -> list[list[str]]:
-    """The guide's commands for each repository: `copier copy` with its answers, and what follows."""
+    """Return the guide's commands for each repository: `copier copy` with answers, and the commands after it."""
     found: list[list[str]] = []
     for command in commands_of(GUIDE):
         if command.startswith("copier copy --data"):
@@ -46,22 +45,22 @@ def recipes() -> list[list[str]]:
 
 @dataclass(frozen=True)
 class Shape:
-    """What shows that the containers work which a repository has by the guide's command."""
+    """How to check the containers that the guide's commands add to a repository."""
 
     commands: list[list[str]] = field(default_factory=list)
-    """Command lines that succeed in the image that ships, read-only and without a network."""
+    """Command lines that succeed in the production image, read-only and without a network."""
     route: str = ""
-    """A route of the API that answers."""
+    """A route of the API that returns 200; empty without an API."""
     package: str = ""
-    """The name under which the code is installed."""
-    answers: dict[str, Any] = field(default_factory=dict)
-    """What the guide answers."""
+    """The name of the installed distribution; empty if the code is not installed."""
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """The guide's answers."""
     then: list[str] = field(default_factory=list)
-    """What the guide runs after that."""
+    """The guide's commands after `copier copy`."""
 
     @property
     def suffix(self) -> str:
-        """What stands before the names of files that theirs must not be replaced by."""
+        """Prefix of our Dockerfile and compose files, where the repository keeps its own."""
         return "slipway." if "Dockerfile" in self.answers.get("keep", []) else ""
 
 
@@ -79,7 +78,7 @@ SHAPES = {
     "conda": Shape([["train", "--model", "gbm", "--dry-run"]]),
     "poetry": Shape([["train", "--help"], ["tidewatch", "scan", "--help"]], package="tidewatch"),
 }
-"""In the order of the guide."""
+"""Repository -> its checks, in the order of the guide."""
 SHAPES = {
     name: replace(shape, answers=answers_of(copy), then=then)
     for (name, shape), (copy, *then) in zip(SHAPES.items(), recipes(), strict=True)
@@ -87,15 +86,15 @@ SHAPES = {
 
 
 def repository(name: str, folder: Path) -> Path:
-    """A clone of a repository, as its authors have it."""
+    """Return a copy of a repository, committed, as its authors have it."""
     shutil.copytree(FOLDER / name, folder)
     git(folder, "init", "--quiet")
     commit(folder, "Theirs")
     return folder
 
 
-def given(template: Path, name: str, folder: Path, **answers: Any) -> Path:
-    """The same with containers, committed."""
+def given(template: Path, name: str, folder: Path, **answers: Answer) -> Path:
+    """Return a copy of a repository with containers added, committed; `answers` replace the guide's."""
     repository(name, folder)
     done = add_containers(template, folder, **{**SHAPES[name].answers, **answers})
     assert done.returncode == 0, done.stderr
@@ -105,13 +104,13 @@ def given(template: Path, name: str, folder: Path, **answers: Any) -> Path:
     return folder
 
 
-def add_containers(template: Path, folder: Path, **answers: Any) -> Any:
-    """Runs copier in a repository, with no terminal and no --trust."""
+def add_containers(template: Path, folder: Path, **answers: Answer) -> CompletedProcess[str]:
+    """Run copier in a repository, without a terminal and without --trust; never raise for its exit code."""
     data = {"preset": "existing", "torch_index": TORCH_INDEX, **answers}
     return copier("copy", "--defaults", "--vcs-ref", NEWEST, *as_options(data), template, ".", cwd=folder)
 
 
 def dockerfile(folder: Path) -> str:
-    """The option that names ours."""
+    """Return the option of `docker build` that names our Dockerfile."""
     ours = folder / "slipway.Dockerfile"
     return f"--file={ours if ours.exists() else folder / 'Dockerfile'}"

@@ -1,4 +1,4 @@
-"""What becomes of the files of a repository that is given containers."""
+"""Adding containers to a repository adds files and keeps its own."""
 
 import re
 from pathlib import Path

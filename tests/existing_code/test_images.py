@@ -1,4 +1,4 @@
-"""Images of code that exists already: its own tests, its commands and its API, under the contract of every image."""
+"""Images of existing code: its tests, commands and API work, and the image contract holds."""
 
 import json
 import re
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.image
 ANYBODY = ("--read-only", "--tmpfs=/tmp", "--user=12345:0")
 RENEW = "docker build --target lock --output . ."
 PAGES = ["flat", "api-string"]
-"""Repositories, with commands alone and with an API, whose page is tried line by line."""
+"""Repositories, without and with an API, whose page the tests run line by line."""
 
 NAMES = rows(SHAPES, PAGES)
 APIS = [name for name, shape in SHAPES.items() if shape.route]
@@ -38,7 +38,9 @@ def test_the_lock_holds_torch_for_the_accelerator_and_nothing_for_another(
         assert ('version = "2.13.0+cpu"' in text) == (SHAPES[name].answers.get("torch_version") != "none")
 
 
-@pytest.mark.parametrize("name", [row for row in NAMES if row not in PAGES])  # those of the others run below
+@pytest.mark.parametrize(
+    "name", [row for row in NAMES if row not in PAGES]
+)  # the page of each other one runs its tests
 def test_their_tests_pass_in_development_and_write_as_their_owner(name: str, locked: Callable[[str], Path]) -> None:
     folder, tag = locked(name), f"slipway-test-existing-{name}-dev"
     files = [f"--file={SHAPES[name].suffix}compose{end}.yaml" for end in ("", ".override")]
@@ -92,7 +94,7 @@ def test_every_command_of_their_page_works(
     assert len(commands) >= 6
     try:
         for command in commands:
-            # What would run until Ctrl-C is let go when it serves, at any port.
+            # Detach servers, which would run until Ctrl-C, and publish them on free ports.
             command = command.replace("--publish 8000:", "--detach --label=tried --publish 127.0.0.1::")
             command = re.sub(r"^docker compose .*\bup", r"PORT=0 \g<0> --detach --wait", command)
             done = run(["bash", "-e", "-c", command], cwd=folder, stdin=subprocess.DEVNULL, timeout=600)
@@ -211,7 +213,7 @@ def test_the_same_commit_has_the_same_digest_whoever_checks_it_out(
 
 
 def refused(folder: Path, *options: str) -> list[str]:
-    """What a build says that fails."""
+    """Return the output lines of a build, which must fail."""
     done = attempt("build", "--progress=plain", *options, folder)
     assert done.returncode != 0
     lines = [line.partition(" ")[2].partition(" ")[2] for line in done.stderr.splitlines() if line.startswith("#")]

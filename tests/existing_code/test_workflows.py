@@ -1,4 +1,4 @@
-"""Continuous integration of code that exists already: every step of it is run here."""
+"""Run every step of the workflows that existing code gets."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,14 +15,14 @@ from tests.workflows import GITHUB, github_jobs
 pytestmark = [pytest.mark.image, pytest.mark.exhaustive]
 
 KEPT = ("monorepo", "requirements-only")
-"""A repository without a Dockerfile of its own, and one with it."""
+"""A repository without a Dockerfile of its own, and one with one."""
 
 
 @pytest.fixture
 def checkout(
     locked: Callable[[str], Path], image: Callable[[str], str], tmp_path: Path
 ) -> Iterator[Callable[[str], Path]]:
-    """A fresh clone of a repository with containers; what it starts is removed at the end."""
+    """Yield a function that clones a repository with containers; remove what the clones started at the end."""
     folders: list[Path] = []
 
     def checkout(name: str) -> Path:
@@ -52,7 +52,7 @@ def test_github_tests_the_code_and_tries_the_image(name: str, checkout: Callable
 
 
 def test_gitlab_builds_with_every_set_of_options(checkout: Callable[[str], Path], existing_trees: list[Tree]) -> None:
-    """Over two repositories, and with a registry that does not answer: a cache that is missing stops no build."""
+    """Build two repositories with an unreachable registry: a missing cache must not stop a build."""
     given = {"CI_COMMIT_SHA": "0" * 40, "CI_COMMIT_TAG": "v1.0", "CI_REGISTRY_IMAGE": "127.0.0.1:1/none"}
     folders = {dockerfile(folder).rpartition("/")[2]: folder for folder in map(checkout, KEPT)}
     builds = {command for command in every_command(existing_trees) if command.startswith("docker build ")}
@@ -67,6 +67,8 @@ def test_no_step_of_any_workflow_was_left_unrun(existing_trees: list[Tree]) -> N
     if "docker/smoke.sh" not in RUN:
         pytest.skip("the tests that run them were not chosen")
     every = every_command(existing_trees)
-    elsewhere = {command for command in every if "docker login" in command}  # as projects do: tests/image/test_ci.py
-    tests = {tree.answers["test_command"] for tree in existing_trees} - {"pytest"}  # one of them is enough
+    elsewhere = {command for command in every if "docker login" in command}  # tests/image/test_ci.py runs it
+    tests = {tree.answers["test_command"] for tree in existing_trees} - {
+        "pytest"
+    }  # pytest stands for all test commands
     assert every - RUN - NOT_RUN.keys() - elsewhere - tests == set()

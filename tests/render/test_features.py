@@ -13,14 +13,14 @@ TABLE = "extensions/features.yml.jinja"
 
 
 def features() -> dict[str, list[str]]:
-    """Feature -> its patterns."""
+    """Return the patterns of each feature."""
     environment = Environment(loader=FileSystemLoader(ROOT), undefined=StrictUndefined)
     table = yaml.safe_load(environment.get_template(TABLE).render())
     return {name: feature["files"] for name, feature in table.items()}
 
 
 def emitted(folder: Path) -> set[str]:
-    """Every path that the template in a folder can emit, folders of tasks as `task`."""
+    """Return every path that the template in a folder can emit, with `task` for the folder of a task."""
     found = set()
     for path in folder.rglob("*"):
         parts = [_plain(part) for part in path.relative_to(folder).parts]

@@ -1,4 +1,4 @@
-"""The modules of every project fit together: each import of one of its own modules resolves."""
+"""Each import of a project's own modules resolves, in every project."""
 
 from tests.trees import Tree
 from tests.update.imports import unresolved

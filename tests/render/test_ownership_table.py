@@ -1,9 +1,8 @@
-"""Whose file is it: the table of what owners change, and everything that repeats it."""
+"""The table of files that belong to the owner agrees with everything that repeats it."""
 
 import importlib.util
 import re
 import sys
-from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,14 +14,14 @@ TABLE = "extensions/ownership.yml.jinja"
 MESSAGE = "extensions/messages/deleted.jinja"
 
 
-def render(name: str, **answers: Any) -> str:
+def render(name: str, **answers: object) -> str:
     """Return a file of the template, rendered with some answers."""
     environment = Environment(loader=FileSystemLoader(ROOT), undefined=StrictUndefined)
     environment.filters["from_yaml"] = yaml.safe_load
     return environment.get_template(name).render(**answers)
 
 
-def owned(**answers: Any) -> set[str]:
+def owned(**answers: object) -> set[str]:
     """Return the patterns of the table's files that are the owner's."""
     return {row["file"] for row in yaml.safe_load(render(TABLE, **answers)) if row.get("yours")}
 
@@ -37,7 +36,7 @@ def test_the_update_program_knows_the_owners_files() -> None:
     spec = importlib.util.spec_from_file_location("slipway_update", ROOT / "extensions/update.py")
     assert spec and spec.loader
     program = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = program  # dataclasses look it up there
+    sys.modules[spec.name] = program  # dataclasses read the module from there
     spec.loader.exec_module(program)
     assert set(program.YOURS) == {re.sub("/$", "/*", name) for name in owned()}
 
@@ -73,7 +72,7 @@ def test_marked_places_are_two_lines_that_nothing_stands_between(trees: list[Tre
 
 
 def test_a_message_names_the_owners_files_that_went() -> None:
-    new: dict[str, Any] = {"preset": "custom", "package_name": "shop", "hf_task": "feature-extraction"}
+    new: dict[str, object] = {"preset": "custom", "package_name": "shop", "hf_task": "feature-extraction"}
     new |= {"services": [], "ci": "github"}
     old = {**new, "interfaces": ["api", "cli", "worker"], "training": "manual"}
     said = render(MESSAGE, **new, interfaces=["cli"], training="none", stored=old)

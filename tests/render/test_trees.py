@@ -1,4 +1,4 @@
-"""Every generated tree, in every combination of two choices, looks as if somebody had written it by hand."""
+"""Generated trees, in every combination of two choices, pass linters and schemas and hold no leftovers of Jinja."""
 
 import itertools
 import json
@@ -19,16 +19,20 @@ from tests.program import run
 from tests.trees import Tree
 from tests.workflows import GITHUB, GITLAB, gitlab_jobs
 
-# compose's own
-yaml.SafeLoader.add_constructor("!reset", lambda loader, node: None)
-yaml.SafeLoader.add_constructor(
-    "!override",
-    lambda loader, node: (
-        loader.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.MappingNode)
-        else loader.construct_sequence(node, deep=True)
-    ),
-)
+
+def _reset(loader: yaml.SafeLoader, node: yaml.Node) -> None:
+    """Read Compose's tag for a value that is taken away."""
+
+
+def _override(loader: yaml.SafeLoader, node: yaml.MappingNode | yaml.SequenceNode) -> object:
+    """Read Compose's tag for a value that replaces another."""
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    return loader.construct_sequence(node, deep=True)
+
+
+yaml.SafeLoader.add_constructor("!reset", _reset)
+yaml.SafeLoader.add_constructor("!override", _override)
 
 SCHEMAS = answers.ROOT / "tests/schemas"
 TEXT_OF_FEATURES = {
@@ -59,9 +63,9 @@ def test_no_template_syntax_is_left(all_trees: list[Tree]) -> None:
         for path in tree.files():
             name = str(path.relative_to(tree.path))
             assert not re.search(r"[{}%]|jinja", name), name
-            # A chat template is Jinja in its own right; alerts and legends have templates of their own.
+            # A chat template is Jinja itself; alerts and legends use templates of Prometheus and Grafana.
             if path.name != "example.py" and not name.startswith("deploy/monitoring/"):
-                assert not re.search(r"(?<!\$)\{\{|\{%|%\}", path.read_text()), path  # ${{ is GitHub's own
+                assert not re.search(r"(?<!\$)\{\{|\{%|%\}", path.read_text()), path  # ${{ is an expression of GitHub
 
 
 def test_every_file_has_content_and_a_tidy_end(all_trees: list[Tree]) -> None:
@@ -75,7 +79,7 @@ def test_every_file_has_content_and_a_tidy_end(all_trees: list[Tree]) -> None:
             assert not text.startswith("\n"), f"{path} begins with a blank line"
             assert "\n\n\n\n" not in text, f"{path} has stray blank lines"
             assert not re.search(r"[ \t]+$", text, re.MULTILINE), f"{path} has trailing white space"
-            if path.suffix not in (".py", ".mako"):  # which is a template of Python
+            if path.suffix not in (".py", ".mako"):  # .mako is a template of Python code
                 assert "\n\n\n" not in text, f"{path} has stray blank lines"
 
 
@@ -173,7 +177,7 @@ def test_images_that_are_too_big_for_every_push_are_built_at_tags_alone(all_tree
 
 
 def _triggers_of_builds(project: Path) -> Iterator[str]:
-    """When images are built, each time with the disk freed first where it is a hosted runner's."""
+    """Yield the triggers of each job that builds images; on GitHub, fail if it does not free the disk first."""
     for file in (project / GITHUB).glob("*.yml"):
         content = yaml.safe_load(file.read_text())
         for job in content["jobs"].values():
@@ -181,7 +185,7 @@ def _triggers_of_builds(project: Path) -> Iterator[str]:
             if "docker/build-push-action" in actions:
                 freed = [step.get("run", "").startswith("sudo rm -rf /") for step in job["steps"]]
                 assert True in freed[: actions.index("docker/build-push-action")], f"{file}: the disk is full"
-                yield json.dumps(content[True])  # what YAML reads the key `on` as
+                yield json.dumps(content[True])  # YAML reads the key `on` as true
     for file in project.glob(f"*{GITLAB}"):
         for job in gitlab_jobs(file).values():
             if any("docker build" in line for line in job["script"]):
@@ -347,7 +351,7 @@ def test_docker_finds_nothing_in_dockerfiles(all_trees: list[Tree]) -> None:
     for dockerfile in _dockerfiles(all_trees):
         text = dockerfile.read_text()
         bases = set(re.findall(r"^FROM (\S+:\S+)", text, re.MULTILINE))
-        if bases <= set(present):  # the check asks a registry for the others, where there may be none
+        if bases <= set(present):  # the check asks a registry for other images, which may be out of reach
             unique[re.sub(r'="[^"]*"|[a-z]+_[a-z]+|weights\.py .*', "", text, flags=re.IGNORECASE)] = dockerfile
     need(unique, "needs the image of a Python that projects are based on")
     for dockerfile in unique.values():
@@ -357,10 +361,10 @@ def test_docker_finds_nothing_in_dockerfiles(all_trees: list[Tree]) -> None:
 
 def test_hadolint_finds_nothing(all_trees: list[Tree]) -> None:
     reasons = {
-        "DL3003": "a step that works in a folder needs it for itself alone",
+        "DL3003": "a step changes the folder only for itself",
         "DL3008": "the release of the base image fixes the versions of Debian's packages",
-        "DL3064": "HF_TOKEN is an argument only to be refused",
-        "DL4006": "what begins a pipe is echo, which does not fail",
+        "DL3064": "HF_TOKEN is declared as an argument to reject it",
+        "DL4006": "each pipe begins with echo, which does not fail",
     }
     ignored = [f"--ignore={rule}" for rule in reasons]
     files = {path.read_bytes(): path for path in _dockerfiles(all_trees)}
