@@ -1,27 +1,26 @@
-"""Images of generated projects, built once for each set of answers and removed at the end."""
+"""Images of generated projects: built once for each set of answers, removed at the end."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pytest_copie.plugin import Copie
 
-from tests.answers import TASKS
+from tests.answers import TASKS, Answer
 from tests.conftest import MINILM, TORCH_INDEX
 from tests.engine import address, attempt, build, need_engine
 from tests.hub import Hub
 from tests.releases import commit, git
 
 
-def named(slug: str) -> dict[str, str]:
-    """Answers whose images and containers are told from those of other projects of this machine."""
+def named(slug: str) -> dict[str, Answer]:
+    """Return answers that name images and containers unlike those of other projects on this machine."""
     return {"project_slug": slug, "package_name": "my_project"}
 
 
-SMALL: dict[str, Any] = {"hf_task": "custom", "torch_version": "none"}
-SETS: dict[str, dict[str, Any]] = {
+SMALL: dict[str, Answer] = {"hf_task": "custom", "torch_version": "none"}
+SETS: dict[str, dict[str, Answer]] = {
     "uv": {},
     "pip": {"package_manager": "pip", "runtime": "torch", "training": "manual"},
     "volume": {"preset": "cli", "weights": "volume", **named("slipway-test-volume")},
@@ -53,7 +52,7 @@ SETS: dict[str, dict[str, Any]] = {
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},
 }
 PORT = 48193
-"""Where the stand-in of the hub listens if it can: another address would let no build use an earlier one's cache."""
+"""Preferred port of the stand-in of the hub: builds with another address miss the cache of earlier ones."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +65,13 @@ class Image:
 
 @pytest.fixture(scope="session")
 def engine() -> None:
-    """A running Docker engine."""
+    """Skip the test where there is no Docker engine."""
     need_engine()
 
 
 @pytest.fixture(scope="session")
 def hub(engine: None, minilm: Path) -> Iterator[Hub]:
-    """A stand-in of the hub that builds and containers reach: the real model as pinned, and a gated copy."""
+    """Yield a stand-in of the hub for builds and containers, with the real model at its pin and gated copies."""
     pinned = TASKS["feature-extraction"]["revision"]
     try:
         hub = Hub(PORT, host=address())
@@ -87,7 +86,7 @@ def hub(engine: None, minilm: Path) -> Iterator[Hub]:
 
 @pytest.fixture(scope="session")
 def project(engine: None, template: Path, copie_session: Copie) -> Callable[[str], Path]:
-    """Generates the project of a set of answers, locks it and commits it, once for each set."""
+    """Return a function that generates, locks and commits the project of a set of answers, once for each set."""
     made: dict[str, Path] = {}
 
     def project(name: str) -> Path:
@@ -107,7 +106,7 @@ def project(engine: None, template: Path, copie_session: Copie) -> Callable[[str
 
 @pytest.fixture(scope="module")
 def tags() -> Iterator[list[str]]:
-    """Names of images that are removed with the last test of the module: together they would fill a disk."""
+    """Yield a list of images to remove after the module's last test: all of them together would fill a disk."""
     names: list[str] = []
     yield names
     if names:
@@ -116,7 +115,7 @@ def tags() -> Iterator[list[str]]:
 
 @pytest.fixture(scope="session")
 def image(project: Callable[[str], Path], hub: Hub) -> Iterator[Callable[[str], Image]]:
-    """Builds the image of a set of answers, once for each set; they are removed at the end."""
+    """Yield a function that builds the image of a set of answers, once for each set; remove the images at the end."""
     made: dict[str, Image] = {}
 
     def image(name: str) -> Image:
@@ -134,11 +133,11 @@ def image(project: Callable[[str], Path], hub: Hub) -> Iterator[Callable[[str], 
 
 @pytest.fixture(params=["uv", "pip"])
 def baked(request: pytest.FixtureRequest, image: Callable[[str], Image]) -> Image:
-    """An image with API, command line and weights, of either package manager: uv with ONNX Runtime, pip with torch."""
+    """Return an image with API, command line and weights: of uv with ONNX Runtime, and of pip with torch."""
     return image(request.param)
 
 
 @pytest.fixture(scope="session")
 def sample(image: Callable[[str], Image]) -> Image:
-    """The image of the default answers."""
+    """Return the image of the default answers."""
     return image("uv")

@@ -1,4 +1,4 @@
-"""A whole system whose files and versions are in a bucket, and whose database moves, on the real engine."""
+"""A platform on the real engine, with files and model versions in a bucket and a database that moves."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.image
 
 @pytest.fixture(scope="module")
 def seaweedfs(engine: None, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The image that compose.yaml names, which cannot be pulled here: the same program, from the registry's package."""
+    """Build the image that compose.yaml names from the program's Python package, to test without Docker Hub."""
     folder = tmp_path_factory.mktemp("seaweedfs")
     shutil.copy(ROOT / "tests/image/seaweedfs.dockerfile", folder / "Dockerfile")
     done = build(folder, "--tag=chrislusf/seaweedfs:4.48")
@@ -28,7 +28,7 @@ def seaweedfs(engine: None, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="module")
 def system(seaweedfs: None, project: Callable[[str], Path], tags: list[str]) -> Iterator[System]:
-    """A platform with a bucket, in which a model was trained."""
+    """Yield a platform with a bucket and a trained model."""
     folder = project("bucket")
     assert run(["make", "secrets"], cwd=folder).returncode == 0
     (folder / ".env").write_text("PORT=0\nMY_PROJECT_MODEL_POLL_SECONDS=1\n")
@@ -45,7 +45,7 @@ def system(seaweedfs: None, project: Callable[[str], Path], tags: list[str]) -> 
 
 
 def command(system: System, *arguments: str) -> str:
-    """What a command in a container of its own printed, which succeeded."""
+    """Return the output of a command in a new container, which must succeed."""
     done = system.compose("run", "--rm", "--no-deps", "-T", "api", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
@@ -63,7 +63,9 @@ def test_files_and_versions_are_in_the_bucket(system: System) -> None:
     before = client.get("/health").json()["revision"]
     trained = command(system, "train", "--force")
     assert system.served(before) == trained
-    inside = system.compose("exec", "-T", "worker", "slipway-test-bucket", "models", "--json")  # without the entrypoint
+    inside = system.compose(
+        "exec", "-T", "worker", "slipway-test-bucket", "models", "--json"
+    )  # bypasses the entrypoint
     assert [each["name"] for each in json.loads(inside.stdout)] == [trained, before], inside.stderr
     assert system.compose("exec", "-T", "worker", "find", "/data", "/models", "-name", "*.jsonl").stdout == ""
 

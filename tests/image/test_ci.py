@@ -1,4 +1,4 @@
-"""Continuous integration of generated projects: every step of theirs is run here."""
+"""Run every step of the workflows of generated projects."""
 
 import base64
 import os
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.image
 
 @pytest.fixture
 def checkout(project: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
-    """A fresh clone of the project of a set of answers."""
+    """Return a function that clones the project of a set of answers."""
 
     def checkout(name: str) -> Path:
         folder = tmp_path / "checkout"
@@ -37,7 +37,7 @@ def checkout(project: Callable[[str], Path], tmp_path: Path) -> Callable[[str], 
 
 @pytest.fixture
 def clean(tags: list[str]) -> Iterator[Callable[[Path], None]]:
-    """Removes what a project's compose files started, and the images that its workflows name."""
+    """Yield a function that takes a project; at the end, remove its containers, volumes and images."""
     folders: list[Path] = []
     yield folders.append
     for folder in folders:
@@ -78,7 +78,7 @@ def test_github_runs_the_integration_tests_with_the_token(
 
 @pytest.fixture
 def workflows_with_a_gpu(template: Path, copie_session: Copie) -> Callable[[str], Path]:
-    """A project whose torch is built for a GPU, tested by a service."""
+    """Return a function that generates a project with torch for a GPU and the CI of a service."""
 
     def generate(ci: str) -> Path:
         data = {"project_name": "My Project", "ci": ci, "accelerator": "cu130"}
@@ -93,7 +93,7 @@ def workflows_with_a_gpu(template: Path, copie_session: Copie) -> Callable[[str]
 def test_github_tests_a_project_with_a_gpu_on_the_runner_itself(
     checkout: Callable[[str], Path], hub: Hub, workflows_with_a_gpu: Callable[[str], Path]
 ) -> None:
-    """The workflow of such a project, over a project that installs where there is no GPU."""
+    """Run the workflow of a GPU project on a project that installs without a GPU."""
     folder = checkout("small")
     file = workflows_with_a_gpu("github") / GITHUB / "ci.yml"
     runner = Hosted(folder)
@@ -104,7 +104,7 @@ def test_github_tests_a_project_with_a_gpu_on_the_runner_itself(
 
 @pytest.fixture
 def registry(engine: None, tmp_path: Path, tags: list[str]) -> Iterator[str]:
-    """Address of a container registry with one account, somebody:secret."""
+    """Yield the address of a container registry with one account, somebody:secret."""
     tags.append("slipway-test-registry")
     (tmp_path / "registry").mkdir()
     shutil.copy(ROOT / "tests/image/registry.dockerfile", tmp_path / "registry/Dockerfile")
@@ -123,7 +123,7 @@ def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
     clean(folder)
     jobs = gitlab_jobs(folder / GITLAB)
     assert set(jobs) == {"test", "production image"}
-    login = tmp_path / "docker"  # the account goes nowhere else; what builds may lie beside a user's own
+    login = tmp_path / "docker"  # keeps the account apart from the user's; buildx may be one of the user's plugins
     login.mkdir()
     usual = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
     (login / "cli-plugins").symlink_to(usual / "cli-plugins")
@@ -136,7 +136,7 @@ def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
         "DOCKER_CONFIG": str(login),
     }
     for job in jobs.values():
-        assert job["services"]  # the engine; this machine's stands in for it, so its address is not the job's
+        assert job["services"]  # the job's engine; here this machine's replaces it, so leave out its address
         variables = {name: value for name, value in job["variables"].items() if not name.startswith("DOCKER_")}
         for command in [*job["before_script"], *job["script"]]:
             shell(folder, command, variables | given)
@@ -150,7 +150,7 @@ def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
 def test_gitlab_tests_a_project_with_a_gpu_in_the_image_of_its_python(
     checkout: Callable[[str], Path], engine: None, workflows_with_a_gpu: Callable[[str], Path]
 ) -> None:
-    """The job of such a project, over a project that installs where there is no GPU."""
+    """Run the job of a GPU project on a project that installs without a GPU."""
     folder = checkout("small")
     job = gitlab_jobs(workflows_with_a_gpu("gitlab") / GITLAB)["test"]
     script = [*job["before_script"], *job["script"]]
@@ -161,7 +161,7 @@ def test_gitlab_tests_a_project_with_a_gpu_in_the_image_of_its_python(
 
 
 def ships(folder: Path) -> str:
-    """What the compose file calls the image that ships."""
+    """Return the name of the production image in compose.yaml."""
     named = docker("compose", "--file=compose.yaml", "--profile=*", "config", "--images", cwd=folder).stdout.split()
     return named[0]
 
@@ -201,7 +201,7 @@ def test_an_image_that_cannot_serve_is_found_out(
 def test_gitlab_builds_with_every_set_of_options(
     checkout: Callable[[str], Path], clean: Callable[[Path], None], trees: list[Tree]
 ) -> None:
-    """Over one small project, and with a registry that does not answer: a cache that is missing stops no build."""
+    """Build one small project with an unreachable registry: a missing cache must not stop a build."""
     folder = checkout("gitlab")
     clean(folder)
     given = {

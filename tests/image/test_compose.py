@@ -1,4 +1,4 @@
-"""Compose files of generated projects, run as people run them."""
+"""Run the Compose files of generated projects as users do."""
 
 import os
 import socket
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Protocol
 
 import httpx
 import pytest
@@ -17,11 +18,18 @@ from tests.image.conftest import Image
 pytestmark = pytest.mark.image
 
 OWNER = 4242
-Compose = Callable[..., CompletedProcess[str]]
+
+
+class Compose(Protocol):
+    """Docker Compose in the folder of a project."""
+
+    def __call__(self, *arguments: str) -> CompletedProcess[str]:
+        """Run docker compose; never raise for its exit code."""
+        ...
 
 
 def compose_of(folder: Path, *files: str) -> Compose:
-    """Runs docker compose in a folder."""
+    """Return a function that runs docker compose in a folder."""
     chosen = [f"--file={folder / file}" for file in files]
 
     def compose(*arguments: str) -> CompletedProcess[str]:
@@ -32,7 +40,7 @@ def compose_of(folder: Path, *files: str) -> Compose:
 
 @pytest.fixture(scope="module")
 def development(project: Callable[[str], Path], tags: list[str]) -> Iterator[tuple[Path, Compose]]:
-    """A project of a user who is not root, with its development image built."""
+    """Yield a project that belongs to a user other than root, with its development image built."""
     folder = project("dev")
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, OWNER, OWNER)
@@ -82,16 +90,16 @@ def test_an_edit_is_seen_at_once_in_development(development: tuple[Path, Compose
 
 
 def answer(url: str) -> str:
-    """What a route answers; nothing while the server does not."""
+    """Return the body of a route that answers 200, else an empty string."""
     try:
         found = httpx.get(url)
-    except httpx.TransportError:  # starting, or starting again
+    except httpx.TransportError:  # the server starts or restarts
         return ""
     return found.text if found.status_code == 200 else ""
 
 
 def until(url: str, wanted: str) -> None:
-    """Waits until a route's answer holds a text."""
+    """Wait until the body of a route contains a text."""
     deadline = time.monotonic() + PATIENCE
     while wanted not in answer(url):
         assert time.monotonic() < deadline, f"{url} never answers {wanted}"
@@ -137,7 +145,7 @@ def test_development_serves_real_embeddings_and_takes_edits_and_a_debugger(
 def test_a_volume_is_filled_once_and_serves_without_the_hub(
     image: Callable[[str], Image], hub: Hub, request: pytest.FixtureRequest
 ) -> None:
-    folder = image("volume").project  # its image has the name that compose.yaml gives
+    folder = image("volume").project  # compose.yaml names its image
     compose = compose_of(folder, "compose.yaml")
     request.addfinalizer(lambda: compose("--profile=*", "down", "--volumes", "--remove-orphans", "--timeout=1"))
     settings = folder / ".env"

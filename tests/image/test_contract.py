@@ -1,4 +1,4 @@
-"""The image contract, point by point, observed on images of generated projects."""
+"""Check each point of the image contract on images of generated projects."""
 
 import json
 import os
@@ -36,13 +36,13 @@ print(total, sum(path.stat().st_size for folder in folders for path in folder.rg
 
 @pytest.fixture(scope="module")
 def export(sample: Image, tmp_path_factory: pytest.TempPathFactory) -> Export:
-    """The image of the default answers, as a file."""
+    """Return the image of the default answers as a file."""
     return Export.of(sample.name, tmp_path_factory.mktemp("export") / "image.tar")
 
 
 @pytest.fixture(scope="module")
 def added(export: Export, sample: Image) -> list[dict[str, int]]:
-    """The files that each layer over the base image holds."""
+    """Return the files of each layer above the base image."""
     base = layers(BASE)
     assert layers(sample.name)[: len(base)] == base
     return export.layers[len(base) :]
@@ -50,12 +50,12 @@ def added(export: Export, sample: Image) -> list[dict[str, int]]:
 
 @pytest.fixture(scope="module")
 def embedding(sample: Image) -> list[float]:
-    """What the image of the default answers predicts when nothing restricts it."""
+    """Return the prediction of the default image in a container without restrictions."""
     return predicted(outcome(sample.name, "predict", "A cat.").stdout)
 
 
 def predicted(text: str) -> list[float]:
-    """An embedding that was printed."""
+    """Return a printed embedding, of 384 numbers."""
     embedding = json.loads(text)
     assert len(embedding) == 384
     return embedding
@@ -126,7 +126,7 @@ def test_the_same_commit_has_the_same_digest(name: str, project: Callable[[str],
     assert digests[0] == digests[1]
 
 
-# Runs as anybody, anywhere
+# Users and restrictions
 
 
 def test_the_default_user_is_1000_of_group_0(baked: Image) -> None:
@@ -192,7 +192,7 @@ def test_an_image_without_a_model_says_so(image: Callable[[str], Image]) -> None
         assert "MY_PROJECT_MODEL" in reason or "model" in reason
 
 
-# Alive, ready, stopped
+# Health, readiness, shutdown
 
 
 def test_it_is_alive_before_it_is_ready(sample: Image) -> None:
@@ -207,11 +207,11 @@ def test_it_is_alive_before_it_is_ready(sample: Image) -> None:
 
 
 ANSWERS = 128
-"""Inputs of a request that is still under way when its server is told to stop."""
+"""Inputs of a request that is long enough to stop its server meanwhile."""
 
 
 def answered_while_stopping(container: Container) -> tuple[httpx.Response, int]:
-    """The answer to a large request during which the container was told to stop."""
+    """Send a large request, stop the container meanwhile, and return the response and the exit code."""
     texts = [f"A cat sat on mat number {number}. " * 10 for number in range(ANSWERS)]
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(httpx.post, f"{container.url}/predict", json={"inputs": texts}, timeout=120)
@@ -226,7 +226,7 @@ def answered_while_stopping(container: Container) -> tuple[httpx.Response, int]:
 
 
 def test_sigterm_finishes_what_is_in_flight_and_ends_with_0(baked: Image) -> None:
-    patient = "--env=MY_PROJECT_MAX_WAIT_SECONDS=110"  # others use the machine, too
+    patient = "--env=MY_PROJECT_MAX_WAIT_SECONDS=110"  # the machine may be busy
     with started(baked.name, *LOCKED_DOWN, patient) as container:
         answer, code = answered_while_stopping(container.ready())
         assert (answer.status_code, len(answer.json())) == (200, ANSWERS)
@@ -240,7 +240,7 @@ def test_docker_stop_ends_a_waiting_api_with_0(sample: Image) -> None:
         assert container.exit_code() == 0
 
 
-# No secret
+# Secrets
 
 
 def test_a_token_of_a_build_is_in_nothing_of_the_image(
@@ -284,7 +284,7 @@ def test_a_token_as_a_build_argument_is_refused(name: str, target: str, project:
     assert token not in done.stdout + done.stderr
 
 
-# Nothing that is not needed
+# Contents and size
 
 
 def test_it_holds_no_tools_and_no_caches(added: list[dict[str, int]]) -> None:

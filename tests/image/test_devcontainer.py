@@ -1,12 +1,13 @@
-"""Development containers of generated projects, opened with the command line that editors share their code with."""
+"""Open development containers of generated projects with the Dev Container CLI, which shares code with editors."""
 
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Protocol
 
 import pytest
 
@@ -24,7 +25,7 @@ CLI = "@devcontainers/cli@0.89.0"
 LOCKS = ("uv.lock", "pylock.toml", "pylock.dev.toml")
 OWNED = ("setpriv", f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups")
 REACH = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
-"""What lets a user without a name use root's folders and the engine, as a member of their groups would."""
+"""Capabilities that let an unnamed user reach root's folders and the engine, as a member of their groups does."""
 
 STOP = r"""
 import json, subprocess, sys
@@ -62,41 +63,49 @@ adapter.kill()
 """
 
 
+class DevContainer(Protocol):
+    """The Dev Container CLI on a folder."""
+
+    def __call__(self, verb: str, *arguments: str) -> CompletedProcess[str]:
+        """Run a verb of the command line; never raise for its exit code."""
+        ...
+
+
 @dataclass(frozen=True)
 class Opened:
     """A folder that is open in its development container."""
 
     folder: Path
-    devcontainer: Callable[..., subprocess.CompletedProcess[str]]
+    devcontainer: DevContainer
 
     def container(self, format: str) -> str:
-        """What the engine says of the container."""
+        """Return details of the container from the engine."""
         name = compose_of(self.folder)("ps", "--quiet", "dev").stdout.strip()
         return docker("inspect", f"--format={format}", name).stdout.strip()
 
-    def attempt(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command as a terminal of the editor would; never raises for its exit code."""
+    def attempt(self, *command: str) -> CompletedProcess[str]:
+        """Run a command as a terminal of the editor does; never raise for its exit code."""
         return self.devcontainer("exec", *command)
 
     def run(self, *command: str) -> str:
-        """What a command prints, which must succeed."""
+        """Return the output of a command, which must succeed."""
         done = self.attempt(*command)
         assert done.returncode == 0, f"{command}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
         return done.stdout
 
     def foreign(self) -> list[Path]:
-        """What somebody else than its owner has in the folder."""
+        """Return the files in the folder that do not belong to its owner."""
         return [path for path in self.folder.rglob("*") if path.lstat().st_uid != owner()]
 
 
 def owner() -> int:
-    """Who opens the folder: whoever runs the tests, and somebody else in root's place."""
+    """Return the user id that opens the folder: that of the tests, or OWNER if that is root."""
     return os.getuid() or OWNER
 
 
 @pytest.fixture(scope="session")
-def cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Callable[..., subprocess.CompletedProcess[str]]]:
-    """Gives what runs the command line of development containers on a folder, as its owner."""
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], DevContainer]:
+    """Return a function that binds the Dev Container CLI to a folder, to run as its owner."""
     home = tmp_path_factory.mktemp("home")
     npm = [need_program("npm"), "install", "--silent", "--no-audit", "--no-fund", f"--prefix={home}", CLI]
     done = run(npm)
@@ -108,7 +117,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Callable[.
     kept["TMPDIR"] = str(home)
     if os.getuid() == 0:
         program[:0] = [*OWNED, *REACH]
-        named = home / "bin/id"  # the command line asks for the name of its user, who has none on this machine
+        named = home / "bin/id"  # the CLI looks up the name of its user, who has none on this machine
         named.parent.mkdir()
         named.write_text('#!/bin/sh\n[ "$*" = "-u -n" ] && echo somebody || PATH=${PATH#*:} exec id "$@"\n')
         named.chmod(0o755)
@@ -117,8 +126,8 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Callable[.
         kept["PATH"] = f"{named.parent}{os.pathsep}{kept['PATH']}"
         os.chown(home, OWNER, OWNER)
 
-    def of(folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-        def devcontainer(verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def of(folder: Path) -> DevContainer:
+        def devcontainer(verb: str, *arguments: str) -> CompletedProcess[str]:
             return run([*program, verb, f"--workspace-folder={folder}", *arguments], env=kept, timeout=600)
 
         return devcontainer
@@ -127,8 +136,8 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Callable[.
 
 
 @pytest.fixture(scope="module")
-def open_folder(cli: Callable, tags: list[str]) -> Iterator[Callable[[Path], Opened]]:
-    """Opens folders as their owner; removes containers, volumes and images at the end."""
+def open_folder(cli: Callable[[Path], DevContainer], tags: list[str]) -> Iterator[Callable[[Path], Opened]]:
+    """Yield a function that opens a folder as its owner; remove containers, volumes and images at the end."""
     all_opened: list[Opened] = []
 
     def open_folder(folder: Path) -> Opened:
@@ -152,13 +161,13 @@ def open_folder(cli: Callable, tags: list[str]) -> Iterator[Callable[[Path], Ope
 def opened(
     request: pytest.FixtureRequest, project: Callable[[str], Path], open_folder: Callable[[Path], Opened]
 ) -> Opened:
-    """A project of either package manager, open."""
+    """Return an opened project of each package manager."""
     return open_folder(project(request.param))
 
 
 @pytest.fixture(scope="module")
 def with_hub(project: Callable[[str], Path], open_folder: Callable[[Path], Opened], hub: Hub) -> Iterator[Opened]:
-    """A project with a model of the hub, open."""
+    """Yield an opened project with a model of the hub."""
     settings = project("dev") / ".env"
     settings.write_text(f"HF_ENDPOINT={hub.endpoint}\n")
     opened = open_folder(project("dev"))

@@ -1,7 +1,7 @@
-"""A platform behind HTTPS, with two of each, whose metrics Prometheus reads and whose workers Flower shows.
+"""A platform behind HTTPS, with two APIs and two workers, monitored by Prometheus and Flower.
 
-Prometheus and Caddy are built from packages under their published names, where a machine has none. There is no package
-of Grafana: what it is provisioned with is compared with its documentation, and Prometheus is asked instead.
+The tests build images of Prometheus and Caddy from packages where a machine has none. There is no package of Grafana:
+the tests check its provisioning files and evaluate the expressions of its panels in Prometheus.
 """
 
 import json
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -25,15 +25,17 @@ from tests.system import System
 pytestmark = pytest.mark.image
 
 HERE = Path(__file__).parent
+T = TypeVar("T")
+
 NAME = "shop.localhost"
-"""A name that is not localhost, for which Caddy's own authority vouches all the same."""
+"""A name other than localhost, for which Caddy's local authority issues a certificate."""
 
 NEVER_ASKED = {"Cache hit rate", "Alerts"}
-"""Panels that show nothing in a system that is well and keeps no answers."""
+"""Panels without data in a healthy system without a prediction cache."""
 
 
-def until(holds: Callable[[], Any], what: str) -> Any:
-    """The first true answer."""
+def until(holds: Callable[[], T | None], what: str) -> T:
+    """Return the first true result of `holds`; fail after PATIENCE."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
@@ -46,11 +48,11 @@ def until(holds: Callable[[], Any], what: str) -> Any:
 
 
 class Observed(System):
-    """The containers, and how they are reached."""
+    """The containers, with clients of the proxy and Prometheus."""
 
     @cached_property
     def proxy(self) -> httpx.Client:
-        """A client of the proxy over HTTPS, who trusts the authority that it made itself."""
+        """An HTTPS client of the proxy that trusts its local authority."""
         root = self.compose("exec", "-T", "proxy", "cat", "/data/caddy/pki/authorities/local/root.crt").stdout
         trusted = ssl.create_default_context(cadata=root)
         return httpx.Client(base_url=f"https://127.0.0.1:{self.port('proxy', 443)}", verify=trusted, timeout=30)
@@ -58,54 +60,64 @@ class Observed(System):
     @cached_property
     def metrics(self) -> httpx.Client:
         """A client of Prometheus."""
-        [address] = self.addresses("prometheus")
+        [address] = self.ip_addresses("prometheus")
         return httpx.Client(base_url=f"http://{address}:9090/api/v1/")
 
     def port(self, service: str, port: int) -> int:
-        """Where a port of a service is published."""
+        """Return the published port of a service's port."""
         return int(self.compose("port", service, str(port)).stdout.rpartition(":")[2])
 
     def inspect(self, service: str) -> list[dict[str, Any]]:
-        """What the engine knows of a service's containers."""
+        """Return what `docker inspect` prints of a service's containers."""
         return json.loads(docker("inspect", *self.compose("ps", "--quiet", service).stdout.split()).stdout)
 
-    def addresses(self, service: str) -> set[str]:
-        """Of a service's containers, in every network."""
+    def ip_addresses(self, service: str) -> set[str]:
+        """Return the addresses of a service's containers, in every network."""
         networks = [each["NetworkSettings"]["Networks"].values() for each in self.inspect(service)]
         return {network["IPAddress"] for found in networks for network in found}
 
-    def ask(self, method: str, path: str, name: str = NAME, **options: Any) -> httpx.Response:
-        """The proxy's answer to who asks for a name."""
-        headers = {"Host": name, **options.pop("headers", {})}
-        return self.proxy.request(method, path, headers=headers, extensions={"sni_hostname": name}, **options)
+    def ask(
+        self,
+        method: str,
+        path: str,
+        name: str = NAME,
+        *,
+        json: object = None,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """Return the proxy's response to a request for a host name."""
+        headers = {"Host": name, **(headers or {})}
+        asked = {"sni_hostname": name}
+        return self.proxy.request(method, path, json=json, content=content, headers=headers, extensions=asked)
 
     def prometheus(self, path: str, **parameters: str) -> Any:
-        """The data of Prometheus' answer."""
+        """Return the data of a response of Prometheus."""
         answer = self.metrics.get(path, params=parameters)
         assert answer.status_code == 200, f"{parameters}: {answer.text}"
         return answer.json()["data"]
 
-    def query(self, expression: str) -> list[float]:
-        """The values of an expression now, without those that are no numbers."""
+    def values(self, expression: str) -> list[float]:
+        """Return the current values of an expression, without NaN."""
         expression = expression.replace("$__rate_interval", "10m")
         found = [float(each["value"][1]) for each in self.prometheus("query", query=expression)["result"]]
         return [each for each in found if not math.isnan(each)]
 
     def order(self, source: str) -> str:
-        """The id of a job that was taken."""
+        """Submit a job and return its id."""
         answer = self.ask("POST", "/jobs", json={"arguments": {"source": source}})
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 
     def log(self, service: str) -> list[dict[str, Any]]:
-        """Lines of a service's log."""
+        """Return the JSON lines of a service's log."""
         said = self.compose("logs", "--no-log-prefix", service).stdout
         return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
 
 
 @pytest.fixture(scope="module")
-def system(project: Any, tags: list[str]) -> Iterator[Observed]:
-    """The system, in which some requests were answered and a good and a bad job were done."""
+def system(project: Callable[[str], Path], tags: list[str]) -> Iterator[Observed]:
+    """Yield the system after some predictions, a job that succeeded and one that failed."""
     folder = project("monitoring")
     assert run(["make", "secrets"], cwd=folder).returncode == 0
     settings = ["HTTP_PORT=0", "HTTPS_PORT=0", "FLOWER_PORT=0", "MAX_BODY=500KB", f"DOMAIN=localhost, {NAME}"]
@@ -122,8 +134,8 @@ def system(project: Any, tags: list[str]) -> Iterator[Observed]:
     system = Observed(folder, "compose.yaml", "compose.tls.yaml")
     try:
         system.start("--scale=api=2", "--scale=worker=2", "proxy", "worker", "prometheus", "flower")
-        until(lambda: system.query('sum(up{job="api"})') == [2], "both APIs")
-        until(lambda: system.query('sum(up{job="worker"})') == [2], "both workers")
+        until(lambda: system.values('sum(up{job="api"})') == [2], "both APIs")
+        until(lambda: system.values('sum(up{job="worker"})') == [2], "both workers")
         for number in range(20):
             answer = system.ask("POST", "/predict", json={"inputs": [f"user-{number}"]})
             assert answer.status_code == 200, answer.text
@@ -136,13 +148,13 @@ def system(project: Any, tags: list[str]) -> Iterator[Observed]:
 
 
 def dashboards(system: Observed) -> dict[str, dict[str, Any]]:
-    """Those that Grafana is given, by their names."""
+    """Return the dashboards of Grafana, by uid."""
     files = (system.folder / "deploy/monitoring/grafana/dashboards").glob("*.json")
     return {each["uid"]: each for each in (json.loads(file.read_text()) for file in files)}
 
 
 def expressions(system: Observed) -> Iterator[tuple[str, str]]:
-    """Each panel's name, and what it asks."""
+    """Yield the title and each expression of every panel."""
     for each in dashboards(system).values():
         for panel in each["panels"]:
             for target in panel["targets"]:
@@ -154,9 +166,9 @@ def test_every_panel_shows_something(system: Observed) -> None:
     assert len(asked) > 25
     for panel, expression in expressions(system):
         if panel in NEVER_ASKED:
-            system.query(expression)
+            system.values(expression)
         else:
-            until(lambda expression=expression: system.query(expression), f"an answer to {expression} of {panel}")
+            until(lambda expression=expression: system.values(expression), f"an answer to {expression} of {panel}")
 
 
 def test_the_numbers_are_those_of_what_happened(system: Observed) -> None:
@@ -173,7 +185,7 @@ def test_the_numbers_are_those_of_what_happened(system: Observed) -> None:
         "sum(predict_processes)": 2,
     }
     for asked, value in wanted.items():
-        until(lambda asked=asked, value=value: system.query(asked) == [value], f"{asked} is {value}")
+        until(lambda asked=asked, value=value: system.values(asked) == [value], f"{asked} is {value}")
 
 
 def test_rules_are_sound_and_ask_for_what_there_is(system: Observed) -> None:
@@ -183,15 +195,15 @@ def test_rules_are_sound_and_ask_for_what_there_is(system: Observed) -> None:
     rules = [rule for group in system.prometheus("rules")["groups"] for rule in group["rules"]]
     assert len(rules) == 10
     until(lambda: all(rule["health"] == "ok" for rule in rules), "well")
-    known = {"predict_cache_total", *system.prometheus("label/__name__/values")}  # which is told where there is a cache
+    known = {"predict_cache_total", *system.prometheus("label/__name__/values")}  # exported only with a cache
     for asked in [*(rule["query"] for rule in rules), *(expression for _, expression in expressions(system))]:
         names = set(re.findall(r"\b(?:up|jobs|(?:http|predict|jobs?|worker|model)_\w+)\b", asked))
         assert names <= known, f"{asked}: nobody tells {names - known}"
     system.compose("stop", "worker")
     wanted = 'ALERTS{alertname="WorkersDown"}'
-    until(lambda: system.query(wanted), "an alert")
+    until(lambda: system.values(wanted), "an alert")
     system.compose("start", "worker")
-    until(lambda: not system.query(wanted), "well again")
+    until(lambda: not system.values(wanted), "well again")
 
 
 def test_dashboards_are_what_grafana_takes(system: Observed) -> None:
@@ -241,7 +253,7 @@ def test_flower_shows_workers_and_jobs_to_those_who_know_the_password(system: Ob
         jobs: list[str] = []
 
         def seen() -> bool:
-            jobs.append(system.order("a.jsonl"))  # workers that have just begun do not tell of their first ones
+            jobs.append(system.order("a.jsonl"))  # workers that have just started report no events of their first jobs
             done = [task["args"] for task in client.get("/api/tasks").json().values() if task["state"] == "SUCCESS"]
             return any(job in str(arguments) for job in jobs for arguments in done)
 
@@ -259,12 +271,12 @@ def test_the_proxy_speaks_https_for_every_replica(system: Observed) -> None:
     assert "Strict-Transport-Security" not in local.headers, "or every other server of this machine would have to"
     assert system.ask("GET", "/metrics").status_code == 404
     served = {container["Id"][:12] for container in system.inspect("api")}
-    shares = system.query('count(sum by (instance) (http_requests_total{route="/predict"}) > 0)')
+    shares = system.values('count(sum by (instance) (http_requests_total{route="/predict"}) > 0)')
     assert len(served) == 2 and shares == [2]
 
 
 def test_the_proxy_bounds_what_is_sent(system: Observed) -> None:
-    headers = {"Content-Type": "application/json", "Connection": "close"}  # what is left of the body comes behind
+    headers = {"Content-Type": "application/json", "Connection": "close"}  # the rest of the body still arrives
     for _ in range(4):
         answer = system.ask("POST", "/predict", content=b"x" * 800_000, headers=headers)
         assert (answer.status_code, answer.content) == (413, b""), "the API would take it, and say what is wrong"
@@ -278,10 +290,10 @@ def test_a_client_is_known_by_its_address_and_its_request_by_its_id(system: Obse
     def logged(id: str) -> list[dict[str, Any]]:
         return [line for line in system.log("api") if line.get("request_id") == id and "client" in line]
 
-    [line] = until(lambda: logged("the-clients-own"), "logged")  # a log comes behind what it tells of
+    [line] = until(lambda: logged("the-clients-own"), "logged")  # the log is written after the response
     client = line["client"].rpartition(":")[0]
     assert client != "203.0.113.9"
-    assert client not in system.addresses("proxy"), "the limit of requests would count all clients as one"
+    assert client not in system.ip_addresses("proxy"), "the limit of requests would count all clients as one"
     named = system.ask("GET", "/jobs").headers["X-Request-ID"]
     assert until(lambda: logged(named), "logged")
 

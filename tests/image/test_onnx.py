@@ -1,4 +1,4 @@
-"""Images of projects that run in ONNX Runtime."""
+"""Images of projects that use ONNX Runtime."""
 
 import json
 import operator

@@ -1,11 +1,11 @@
-"""A whole system on the real engine: API, workers, scheduler, Redis and PostgreSQL, killed, scaled and renewed."""
+"""A platform on the real engine: kill and scale its API, workers, Redis and PostgreSQL, and serve new versions."""
 
 import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,17 +17,17 @@ from tests.system import System
 pytestmark = pytest.mark.image
 
 MANY = 10_000
-"""Records of a job that is long enough for its worker to be killed in the middle of it."""
+"""Records of a job that is long enough to kill its worker in the middle."""
 
 FEW = 200
-"""Records of one among many others."""
+"""Records of a short job."""
 
 EVERY_MINUTE = "* * * * *"
 
 
 @pytest.fixture(scope="module")
-def system(project: Any, tags: list[str]) -> Iterator[System]:
-    """A platform with a model and files to predict from, in which no job was done yet."""
+def system(project: Callable[[str], Path], tags: list[str]) -> Iterator[System]:
+    """Yield a platform with a model and input files, before its first job."""
     folder = project("platform")
     assert run(["make", "secrets"], cwd=folder).returncode == 0
     (folder / ".env").write_text(f"PORT=0\nMY_PROJECT_SCHEDULE={EVERY_MINUTE}\nMY_PROJECT_MODEL_POLL_SECONDS=1\n")
@@ -43,13 +43,13 @@ def system(project: Any, tags: list[str]) -> Iterator[System]:
         system.down()
 
 
-def order(records: int, name: str) -> dict[str, Any]:
-    """A job that predicts from as many records, and writes a file of this name."""
+def order(records: int, name: str) -> dict[str, dict[str, str]]:
+    """Return the request of a job that predicts from as many records and writes a file of this name."""
     return {"arguments": {"source": f"{records}.jsonl", "target": f"out/{name}.jsonl"}}
 
 
 def assert_done_once(system: System, ids: list[str], records: int) -> None:
-    """Waits for the jobs, and looks whether each was done as if nothing had happened."""
+    """Wait for the jobs and check that each succeeded once, with all its records."""
     jobs = system.ends(ids)
     assert [job["state"] for job in jobs] == ["succeeded"] * len(ids), jobs
     assert len(set(ids)) == len(ids)
@@ -59,7 +59,7 @@ def assert_done_once(system: System, ids: list[str], records: int) -> None:
 
 def test_no_job_is_lost_and_none_is_done_twice_whatever_is_killed(system: System) -> None:
     system.up("--scale=worker=2")
-    ids = []
+    ids: list[str] = []
     for number, killed in enumerate(["worker", "redis", "worker", "postgres", "api"]):
         ids += [system.submit(f"{number}-{each}", order(MANY, f"{number}-{each}")) for each in range(4)]
         docker("kill", "--signal=KILL", system.containers(killed)[0])
@@ -68,14 +68,14 @@ def test_no_job_is_lost_and_none_is_done_twice_whatever_is_killed(system: System
 
 
 class Clients:
-    """Ask several APIs in turns for predictions and jobs, from several connections, until they are told to end."""
+    """Clients that request predictions and submit jobs at several APIs in turn, until the block ends."""
 
     def __init__(self, system: System, addresses: list[str]) -> None:
         self.addresses = addresses
-        """Whom they ask next."""
+        """The APIs to use from now on."""
         self.statuses = list[tuple[str, int]]()
         self.unanswered = list[tuple[str, float]]()
-        """Whom they asked in vain, and when."""
+        """Address and time of each request without a response."""
         self.ids = list[str]()
         self._system = system
         self._ended = threading.Event()
@@ -92,11 +92,13 @@ class Clients:
         for each in self._threads:
             each.join()
 
-    def _ask(self, clients: dict[str, httpx.Client], number: int, path: str, **request: Any) -> httpx.Response | None:
+    def _ask(
+        self, clients: dict[str, httpx.Client], number: int, path: str, body: object, key: str = ""
+    ) -> httpx.Response | None:
         address = self.addresses[number % len(self.addresses)]
         client = clients.setdefault(address, httpx.Client(base_url=address, timeout=30))
         try:
-            answer = client.post(path, **request)
+            answer = client.post(path, json=body, headers={"Idempotency-Key": key} if key else {})
         except httpx.TransportError:
             self.unanswered.append((address, time.monotonic()))
             return None
@@ -106,16 +108,16 @@ class Clients:
     def _predict(self) -> None:
         clients = dict[str, httpx.Client]()
         for number in itertools.count():
-            self._ask(clients, number, "/predict", json={"inputs": ["user-1", "user-2"]})
+            self._ask(clients, number, "/predict", {"inputs": ["user-1", "user-2"]})
             if self._ended.wait(0.02):
                 return
 
     def _submit(self) -> None:
-        """A job whose acceptance was not heard of is asked for again, with its key, elsewhere."""
+        """Submit jobs; retry one without a response at another API, with the same key."""
         clients, job = dict[str, httpx.Client](), 0
         for number in itertools.count():
             key = f"{id(self)}-{job}"
-            answer = self._ask(clients, number, "/jobs", json=order(FEW, key), headers={"Idempotency-Key": key})
+            answer = self._ask(clients, number, "/jobs", order(FEW, key), key)
             if answer is not None and answer.status_code == 202:
                 self.ids.append(answer.json()["id"])
                 job += 1
@@ -130,7 +132,7 @@ def test_scaling_under_load_loses_no_job_and_breaks_no_request_but_towards_an_ap
         system.up("--scale=worker=3", "--scale=api=2")
         clients.addresses = system.addresses()
         assert len(clients.addresses) == 2
-        time.sleep(3)  # both are asked
+        time.sleep(3)  # time for requests to both
         assert clients.unanswered == []
         system.up("--scale=worker=1", "--scale=api=1")
         clients.addresses = system.addresses()

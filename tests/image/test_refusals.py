@@ -1,10 +1,11 @@
-"""What a build must refuse: in one clear line, with no image left."""
+"""Builds and containers that must fail with one clear line; a failed build leaves no image."""
 
 import re
 import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -19,9 +20,17 @@ TAG = "slipway-test-refused"
 RENEW = "docker build --target lock --output . ."
 
 
+class Refuse(Protocol):
+    """A build that must fail."""
+
+    def __call__(self, name: str, *options: str, edit: Callable[[Path], object] = ..., **variables: str) -> list[str]:
+        """Edit a copy of the project, build it with options and environment variables, and return the output."""
+        ...
+
+
 @pytest.fixture
-def refused(hub: Hub, tmp_path: Path, project: Callable[[str], Path]) -> Callable[..., list[str]]:
-    """Builds an edited copy of a project, which must fail, and returns the lines that say why."""
+def refused(hub: Hub, tmp_path: Path, project: Callable[[str], Path]) -> Refuse:
+    """Return a function that builds an edited copy of a project, which must fail, and returns the output lines."""
 
     def refused(
         name: str, *options: str, edit: Callable[[Path], object] = lambda folder: None, **variables: str
@@ -40,7 +49,7 @@ def refused(hub: Hub, tmp_path: Path, project: Callable[[str], Path]) -> Callabl
 
 
 def rename_model(model: str, revision: str = "main") -> Callable[[Path], None]:
-    """An edit that makes the Dockerfile fetch another model."""
+    """Return an edit that makes the Dockerfile fetch another model."""
 
     def edit(folder: Path) -> None:
         dockerfile = folder / "Dockerfile"
@@ -52,25 +61,25 @@ def rename_model(model: str, revision: str = "main") -> Callable[[Path], None]:
 
 
 def add_dependency(folder: Path) -> None:
-    """An edit that the lock does not know."""
+    """Add a dependency that the lock lacks."""
     manifest = folder / "pyproject.toml"
     manifest.write_text(manifest.read_text().replace("dependencies = [\n", 'dependencies = [\n  "colorama",\n', 1))
 
 
 def only(lines: list[str], text: str) -> str:
-    """The only line with a text."""
+    """Return the only line that contains a text."""
     (line,) = [line for line in lines if text in line]
     return line
 
 
 @pytest.mark.parametrize(("name", "lock"), [("uv", "uv.lock"), ("pip", "pylock.toml")])
-def test_production_without_a_lock(name: str, lock: str, refused: Callable[..., list[str]]) -> None:
+def test_production_without_a_lock(name: str, lock: str, refused: Refuse) -> None:
     said = refused(name, edit=lambda folder: (folder / lock).unlink())
     assert only(said, "There is no") == f"There is no {lock}. Create it with: {RENEW}"
 
 
 @pytest.mark.parametrize(("name", "lock"), [("uv", "uv.lock"), ("pip", "pylock.toml")])
-def test_production_with_a_lock_that_is_out_of_date(name: str, lock: str, refused: Callable[..., list[str]]) -> None:
+def test_production_with_a_lock_that_is_out_of_date(name: str, lock: str, refused: Refuse) -> None:
     said = refused(name, edit=add_dependency)
     line = only(said, "out of date")
     assert lock in line
@@ -78,7 +87,7 @@ def test_production_with_a_lock_that_is_out_of_date(name: str, lock: str, refuse
 
 
 @pytest.mark.parametrize("token", ["", "hf_of_somebody_else"])
-def test_a_gated_model_without_a_token_that_opens_it(token: str, refused: Callable[..., list[str]]) -> None:
+def test_a_gated_model_without_a_token_that_opens_it(token: str, refused: Refuse) -> None:
     secret = ["--secret=id=HF_TOKEN"] if token else []
     said = refused("uv", *secret, edit=rename_model("an-org/never-opened"), HF_TOKEN=token)
     assert only(said, "weights: ").startswith("weights: an-org/never-opened is gated")
@@ -86,17 +95,17 @@ def test_a_gated_model_without_a_token_that_opens_it(token: str, refused: Callab
     assert not token or token not in "\n".join(said)
 
 
-def test_a_model_that_does_not_exist(refused: Callable[..., list[str]]) -> None:
+def test_a_model_that_does_not_exist(refused: Refuse) -> None:
     said = refused("uv", edit=rename_model("an-org/none"))
     assert only(said, "weights: ").startswith("weights: an-org/none is not on the hub")
 
 
-def test_a_revision_that_does_not_exist(refused: Callable[..., list[str]]) -> None:
+def test_a_revision_that_does_not_exist(refused: Refuse) -> None:
     said = refused("uv", edit=rename_model("sentence-transformers/all-MiniLM-L6-v2", "v999"))
     assert only(said, "weights: ").startswith("weights: sentence-transformers/all-MiniLM-L6-v2 has no revision v999")
 
 
-def test_a_hub_that_breaks_off(hub: Hub, refused: Callable[..., list[str]], minilm: Path) -> None:
+def test_a_hub_that_breaks_off(hub: Hub, refused: Refuse, minilm: Path) -> None:
     commit = hub.add("an-org/broken", minilm)
     hub.cut(f"/an-org/broken/resolve/{commit}/model.safetensors", 1000, times=100, reset=True)
     said = refused("uv", edit=rename_model("an-org/broken"))
@@ -104,7 +113,7 @@ def test_a_hub_that_breaks_off(hub: Hub, refused: Callable[..., list[str]], mini
 
 
 def test_a_disk_that_is_full_while_baking(project: Callable[[str], Path], hub: Hub, tags: list[str]) -> None:
-    """The stage that bakes, run as a container: a build has no option that bounds its disk."""
+    """Run the stage that downloads weights as a container: a build has no option that limits its disk."""
     folder = project("uv")
     tags.append("slipway-test-environment")
     done = build(folder, "--target=environment", "--tag=slipway-test-environment")
@@ -136,7 +145,7 @@ def test_a_port_that_is_taken(sample: Image) -> None:
 
 @pytest.fixture
 def foreign(engine: None, request: pytest.FixtureRequest) -> str:
-    """A volume of somebody else, who put something in: an empty one would take the owner of the image's folder."""
+    """Create a volume with a file of another user: an empty volume would take the owner of the image's folder."""
     name = "slipway-test-foreign"
     request.addfinalizer(lambda: attempt("volume", "rm", "--force", name))
     mounted = f"--volume={name}:/mounted"

@@ -1,4 +1,4 @@
-"""The image that trains, and the one that serves what it makes."""
+"""One image trains a version and another serves it."""
 
 import json
 from collections.abc import Callable
