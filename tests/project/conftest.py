@@ -1,16 +1,17 @@
-"""Generated projects, installed for real."""
+"""Generated projects with their environments installed."""
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import pytest
 from pytest_copie.plugin import Copie
 
+from tests.answers import TASKS, Answer
 from tests.conftest import MINILM, TORCH_INDEX, need_program
 from tests.hub import Hub
 from tests.program import run
@@ -29,15 +30,15 @@ class Project:
         return str(self.path / ".venv/bin/my-project")
 
     def make(self, *verbs: str) -> subprocess.CompletedProcess[str]:
-        """Runs verbs of the Makefile."""
+        """Run targets of the Makefile; never raise for the exit code."""
         return run([need_program("make"), *verbs], cwd=self.path, env=self.environment)
 
     def run(self, *arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Runs the project's command with settings in the environment."""
+        """Run the project's command with settings in the environment; never raise for its exit code."""
         return run([self.command, *arguments], cwd=self.path, env=self.environment | settings, timeout=300)
 
     def python(self, code: str, *packages: str, **settings: str) -> str:
-        """What a program prints that runs in the project's environment, with more packages if need be."""
+        """Return the output of a program in the project's environment, with further packages."""
         extra = [f"--with={package}" for package in packages]
         command = ["uv", "run", "--quiet", *extra, "python", "-c", code]
         done = run(command, cwd=self.path, env=self.environment | settings, timeout=600)
@@ -46,7 +47,7 @@ class Project:
 
     @contextmanager
     def served(self, **settings: str) -> Iterator["Server"]:
-        """The project's API on a free port, loaded and ready."""
+        """Yield the project's API on a free port, once its model has loaded or failed to."""
         command = [self.command, "serve", "--port", "0"]
         environment = self.environment | {"PYTHONUNBUFFERED": "1"} | settings
         with subprocess.Popen(
@@ -57,7 +58,7 @@ class Project:
             try:
                 for line in process.stdout:
                     log.append(line)
-                    if "engine: " in line:  # loaded, or the reason why not; uvicorn said its address before
+                    if "engine: " in line:  # loaded, or the reason why not; uvicorn logs its address before
                         break
                 address = next(word for each in log for word in each.split() if word.startswith("http://"))
                 yield Server(process, address, log)
@@ -76,12 +77,17 @@ class Server:
     log: list[str]
 
 
-Make = Callable[..., Project]
+class Make(Protocol):
+    """Generate and install projects."""
+
+    def __call__(self, **answers: Answer) -> Project:
+        """Return the project of the given answers."""
+        ...
 
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a user who has set nothing: no settings of ours, an empty home for the hub's cache."""
+    """Return the environment of a new user: without settings of projects, and with an empty cache of the hub."""
     foreign = ("MY_PROJECT_", "HF_", "UV_", "VIRTUAL_ENV", "PYTEST_", "PIP_FIND_LINKS", "COVERAGE_", "COV_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {"HF_HOME": str(tmp_path_factory.mktemp("hf")), "PIP_CONFIG_FILE": os.devnull, "NO_COLOR": "1"}
@@ -89,10 +95,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def make_project(template: Path, copie_session: Copie, environment: dict[str, str]) -> Make:
-    """Generates and installs a project of the given answers, once for each set."""
+    """Return a function that generates and installs the project of some answers, once for each set."""
     made: dict[str, Project] = {}
 
-    def make_project(**answers: Any) -> Project:
+    def make_project(**answers: Answer) -> Project:
         key = repr(sorted(answers.items()))
         if key not in made:
             data = {"project_name": "My Project", "torch_index": TORCH_INDEX, **answers}
@@ -111,9 +117,7 @@ def make_project(template: Path, copie_session: Copie, environment: dict[str, st
 
 @pytest.fixture(scope="session")
 def stocked_hub(hub: Hub, minilm: Path) -> Hub:
-    """The hub with the real model at the commit that the template pins, and a gated and a private copy of it."""
-    from tests.answers import TASKS
-
+    """Return the hub with the real model at the commit that the template pins, and a gated and a private copy."""
     pinned = TASKS["feature-extraction"]["revision"]
     hub.add(MINILM, minilm, {"main": pinned, "v1": pinned})
     hub.add("an-org/gated", minilm, gated=True)

@@ -1,4 +1,4 @@
-"""That no request, however malformed, harms the server."""
+"""Malformed requests get an error and do not harm the server."""
 
 import json
 import socket
@@ -15,30 +15,30 @@ from tests.project.test_clients import tiny_model
 pytestmark = pytest.mark.project
 
 SCHEMATHESIS = "schemathesis==4.32.5"
-"""Makes requests of the description of the API, and others that it forbids."""
+"""Generates requests from the OpenAPI description, valid and invalid ones."""
 
 
 @pytest.fixture(scope="module")
 def project(make_project: Make) -> Project:
-    """The default project."""
+    """Return the default project."""
     return make_project(package_manager="uv", hf_task="feature-extraction")
 
 
 @pytest.fixture(scope="module")
 def settings(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Settings of a tiny model."""
+    """Return the settings of a tiny model."""
     return tiny_model(project, tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
 def server(project: Project, settings: dict[str, str]) -> Iterator[Server]:
-    """The API with the tiny model."""
+    """Yield the API with the tiny model."""
     with project.served(**settings) as server:
         yield server
 
 
 def post(server: Server, body: str | bytes) -> httpx.Response:
-    """The answer to a body that claims to be JSON."""
+    """Return the response to a body with the content type of JSON."""
     return httpx.post(f"{server.url}/predict", content=body, headers={"content-type": "application/json"}, timeout=60)
 
 

@@ -1,10 +1,8 @@
-"""Every kind of generated project installs, is clean, and passes its own tests."""
-
-from typing import Any
+"""Every kind of generated project installs, passes its linters and passes its own tests."""
 
 import pytest
 
-from tests.answers import TASKS
+from tests.answers import TASKS, Answer
 from tests.conftest import rows
 from tests.program import run
 from tests.project.conftest import Make
@@ -12,15 +10,20 @@ from tests.project.machinery import copy_tests
 
 pytestmark = pytest.mark.project
 
-BUCKET = {"preset": "platform", "package_manager": "pip", "hf_task": "custom", "services": ["postgres", "bucket"]}
-"""A platform whose files and versions are in a bucket; other tests look at it too."""
+BUCKET: dict[str, Answer] = {
+    "preset": "platform",
+    "package_manager": "pip",
+    "hf_task": "custom",
+    "services": ["postgres", "bucket"],
+}
+"""A platform with files and model versions in a bucket; other modules use it too."""
 
-DEFAULT: dict[str, Any] = {"package_manager": "uv", "hf_task": "feature-extraction"}
-TRAINED: dict[str, Any] = {"package_manager": "uv", "hf_task": "text-generation", "training": "manual"}
+DEFAULT: dict[str, Answer] = {"package_manager": "uv", "hf_task": "feature-extraction"}
+TRAINED: dict[str, Answer] = {"package_manager": "uv", "hf_task": "text-generation", "training": "manual"}
 TRAINED |= {"services": ["bucket"], "weights": "bucket"}
-CLASSIFIER: dict[str, Any] = {"preset": "training", "package_manager": "uv", "hf_task": "text-classification"}
-KINDS: list[dict[str, Any]] = [
-    # With ONNX Runtime and torch where a task has both.
+CLASSIFIER: dict[str, Answer] = {"preset": "training", "package_manager": "uv", "hf_task": "text-classification"}
+KINDS: list[dict[str, Answer]] = [
+    # With torch and ONNX Runtime for tasks that support both.
     *({**DEFAULT, "hf_task": task} for task in TASKS if "onnx" in TASKS[task]["runtimes"]),
     TRAINED,
     CLASSIFIER,
@@ -30,11 +33,11 @@ KINDS: list[dict[str, Any]] = [
 @pytest.mark.parametrize(
     "answers", rows(KINDS, [DEFAULT, TRAINED, CLASSIFIER]), ids=lambda answers: "-".join(map(str, answers.values()))
 )
-def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers: dict[str, Any]) -> None:
+def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers: dict[str, Answer]) -> None:
     project = make_project(**answers)
     done = project.make("lint")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert copy_tests(project.path, answers["hf_task"], whole=answers == DEFAULT)
+    assert copy_tests(project.path, str(answers["hf_task"]), whole=answers == DEFAULT)
     done = run([project.path / ".venv/bin/pytest"], cwd=project.path, env=project.environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed" in done.stdout
@@ -48,12 +51,12 @@ def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers
     ids=["cli", "api", "platform"],
 )
 def test_the_verbs_of_a_custom_project_find_nothing_and_tell_the_coverage(
-    make_project: Make, answers: dict[str, Any]
+    make_project: Make, answers: dict[str, Answer]
 ) -> None:
     project = make_project(**answers)
     done = project.make("lint")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert copy_tests(project.path, answers["hf_task"])
+    assert copy_tests(project.path, str(answers["hf_task"]))
     done = project.make("test")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed" in done.stdout

@@ -1,7 +1,7 @@
-"""torch comes from one place: what `make lock` writes, for each kind of machine, with uv and with pip.
+"""`make lock` takes torch from one index, for each kind of machine, with uv and with pip.
 
-The index is a local one with stub wheels, so that accelerators are tested whose wheels are large, or out of reach here;
-programs, Makefile and all other packages are real.
+The index is a local one with stub wheels, to test accelerators whose wheels are large or out of reach; programs,
+Makefile and all other packages are real.
 """
 
 import json
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 import pytest
@@ -32,18 +32,18 @@ pytestmark = pytest.mark.project
 TORCH = "2.13.0"
 PYTHON = "3.11"
 HARDWARE = re.compile(r"nvidia|cuda|cupti|triton|rocm|pytorch")
-"""Name of a package that only some accelerator needs."""
+"""Pattern in the name of a package that only an accelerator needs."""
 
 
 class Machine(NamedTuple):
-    """A kind of computer: what uv calls it, and what environment markers see there."""
+    """A kind of machine: its name for uv and the values of its environment markers."""
 
     target: str
     markers: dict[str, str]
 
 
 def machine(target: str, system: str, processor: str) -> Machine:
-    """A machine with the Python under test; ``system`` is ``sys_platform``."""
+    """Return a machine with the Python under test; ``system`` is ``sys_platform``."""
     names = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
     return Machine(
         target,
@@ -73,17 +73,24 @@ BUILDS = {
     "cu130": EVERYWHERE | {"linux": "+cu130", "windows": "+cu130"},
     "rocm7.2": EVERYWHERE | {"linux": "+rocm7.2"},
 }
-"""accelerator -> machine -> local version of its torch, which also names the repository; none is the CPU's, too."""
+"""Accelerator -> machine -> local version of torch, which names the repository; an empty one is in that of the CPU."""
 
-PACKAGES = {"cpu": set(), "cu130": {"nvidia-nvtx"}, "rocm7.2": {"triton-rocm"}}
-"""accelerator -> packages for it that Linux on x86-64 needs besides torch; other machines need none."""
+PACKAGES: dict[str, set[str]] = {"cpu": set(), "cu130": {"nvidia-nvtx"}, "rocm7.2": {"triton-rocm"}}
+"""Accelerator -> packages that Linux on x86-64 needs for it besides torch; other machines need none."""
 
 Generate = Callable[[str, str, StubIndex], Path]
-Make = Callable[..., str]
+
+
+class Make(Protocol):
+    """Run make in a project."""
+
+    def __call__(self, project: Path, *arguments: str, fails: bool = False, **variables: str) -> str:
+        """Return the output of make, which must succeed, or fail if `fails`."""
+        ...
 
 
 class Locked(NamedTuple):
-    """A locked project, and an index of its own that torch is from; both are only read."""
+    """A locked project and its index of torch; tests only read both."""
 
     accelerator: str
     path: Path
@@ -92,7 +99,7 @@ class Locked(NamedTuple):
 
 @pytest.fixture(scope="module")
 def environment(clean_environment: dict[str, str]) -> dict[str, str]:
-    """The environment without this machine's own sources of packages."""
+    """Return the environment without this machine's own package sources."""
     dropped = ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "MAKE", "MFLAGS")
     kept = {name: value for name, value in clean_environment.items() if not name.startswith(dropped)}
     return kept | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
@@ -100,20 +107,20 @@ def environment(clean_environment: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def index() -> Iterator[StubIndex]:
-    """An index with every build of torch."""
+    """Yield an index with every build of torch."""
     with StubIndex(torch_wheels(TORCH)) as index:
         yield index
 
 
 @pytest.fixture(scope="module", params=BUILDS)
 def accelerator(request: pytest.FixtureRequest) -> str:
-    """Each of the accelerators."""
+    """Return each accelerator."""
     return request.param
 
 
 @pytest.fixture(scope="module")
 def generate(copie_session: Copie, template: Path, make: Make) -> Generate:
-    """Generates a project that gets torch from an index; those for pip share one environment, with the pinned pip."""
+    """Return a function that generates a project with torch from an index; pip projects share one environment."""
     environments: list[Path] = []
 
     def generate(manager: str, accelerator: str, index: StubIndex) -> Path:
@@ -144,7 +151,7 @@ def generate(copie_session: Copie, template: Path, make: Make) -> Generate:
 
 @pytest.fixture(scope="module")
 def make(environment: dict[str, str]) -> Make:
-    """Runs make in a project and returns what it wrote, after it succeeded, or failed if that is expected."""
+    """Return a function that runs make in a project."""
     program = need_program("make")
     need_program(f"python{PYTHON}")
 
@@ -158,7 +165,7 @@ def make(environment: dict[str, str]) -> Make:
 
 
 def depend(project: Path, dependencies: list[str] | None = None, dev: list[str] | None = None) -> None:
-    """Changes what the project depends on, besides torch and what that needs, or which tools it has, or both."""
+    """Replace the project's dependencies besides torch, its development tools, or both."""
     manifest = project / "pyproject.toml"
     text = manifest.read_text()
     found = tomllib.loads(text)["project"]["dependencies"]
@@ -172,12 +179,12 @@ def depend(project: Path, dependencies: list[str] | None = None, dev: list[str] 
 
 
 def applies(requirement: Requirement, where: Machine) -> bool:
-    """Whether a requirement is one for this machine."""
+    """Return whether a requirement applies to a machine."""
     return requirement.marker is None or requirement.marker.evaluate(dict(where.markers))
 
 
 def source(index: StubIndex, local: str) -> str:
-    """Address of the repository that holds a build of torch."""
+    """Return the address of the repository with a build of torch."""
     return f"{index.address}/whl/{local.removeprefix('+') or 'cpu'}"
 
 
@@ -185,12 +192,12 @@ def source(index: StubIndex, local: str) -> str:
 
 
 def uv_lock(project: Path) -> dict[str, Any]:
-    """The lock of a project, read."""
+    """Return the content of a project's uv.lock."""
     return tomllib.loads((project / "uv.lock").read_text())
 
 
 def pins(project: Path) -> set[tuple[str, str]]:
-    """Name and version of all that is locked, without torch and the project itself."""
+    """Return name and version of each locked package, without torch and the project itself."""
     return {
         (package["name"], package["version"])
         for package in uv_lock(project)["package"]
@@ -200,7 +207,7 @@ def pins(project: Path) -> set[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def uv_project(accelerator: str, generate: Generate, make: Make) -> Iterator[Locked]:
-    """The project as it is generated, for each accelerator."""
+    """Yield a locked uv project for each accelerator."""
     need_program("uv")
     with StubIndex(torch_wheels(TORCH)) as index:
         project = generate("uv", accelerator, index)
@@ -294,7 +301,7 @@ def test_uv_exchanges_only_torch_for_another_accelerator(generate: Generate, mak
 
 @pytest.fixture(scope="module")
 def pip_project(accelerator: str, generate: Generate, make: Make) -> Iterator[Locked]:
-    """The project as it is generated, for each accelerator; once with all its tools, which take time to lock."""
+    """Yield a locked pip project for each accelerator; only one keeps its tools, which take time to lock."""
     with StubIndex(torch_wheels(TORCH)) as index:
         project = generate("pip", accelerator, index)
         if accelerator != "cpu":
@@ -304,7 +311,7 @@ def pip_project(accelerator: str, generate: Generate, make: Make) -> Iterator[Lo
 
 
 def pip_lock(file: Path) -> dict[str, dict[str, Any]]:
-    """The packages of a lock by name; each must be there once, from a registry and with a hash of every file."""
+    """Return the packages of a lock by name; fail if one is there twice or a file has no hash."""
     packages = tomllib.loads(file.read_text())["packages"]
     for package in packages:
         files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
@@ -316,7 +323,7 @@ def pip_lock(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def fitting(accelerator: str, index: StubIndex) -> dict[str, Wheel]:
-    """What of an index is for the accelerator on this machine: address -> wheel."""
+    """Return the wheels of an index for the accelerator on this machine, by address."""
     wanted = (f"whl/{accelerator}", PYTHON, LINUX_X86_64)
     return {
         index.address + path: wheel
@@ -326,7 +333,7 @@ def fitting(accelerator: str, index: StubIndex) -> dict[str, Wheel]:
 
 
 def install(project: Path, lock: Path, environment: dict[str, str]) -> CompletedProcess[str]:
-    """Has pip report what it would install from a lock into an empty environment."""
+    """Run pip to report what it would install from a lock into an empty environment."""
     command = [".venv/bin/pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report=-", "--requirement"]
     return run([*command, lock], cwd=project, env=environment)
 
@@ -419,7 +426,7 @@ def test_pip_installs_a_fresh_clone_as_locked(
     git, clone = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com"], tmp_path / "clone"
     for command in (["init", "-q"], ["add", ".", ":!.venv"], ["commit", "-qm", "Start"], ["clone", "-q", ".", clone]):
         assert run([*git, *command], cwd=project, env=environment).returncode == 0, command
-    for number, path in enumerate(sorted(clone.iterdir())):  # the locks come before pyproject.toml
+    for number, path in enumerate(sorted(clone.iterdir())):  # the locks are older than pyproject.toml
         os.utime(path, (1_800_000_000 + number,) * 2)
     assert "pip lock" not in make(clone, "install")
     assert run(["git", "status", "--porcelain"], cwd=clone, env=environment).stdout == ""

@@ -1,4 +1,4 @@
-"""What a platform's tests find on a real PostgreSQL, which projects have in production."""
+"""A platform's own tests pass on PostgreSQL, the database of projects in production."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ SUITES = [
 
 @contextmanager
 def postgresql(image: str) -> Iterator[str]:
-    """Address of an empty database, which is kept in memory."""
+    """Yield the address of an empty database in memory."""
     options = ["--publish=127.0.0.1::5432", "--env=POSTGRES_PASSWORD=test", "--env=LANG=C.UTF-8"]
     name = docker("run", "--detach", "--tmpfs=/var/lib/postgresql/data", *options, image).stdout.strip()
     try:

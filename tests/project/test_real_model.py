@@ -1,4 +1,4 @@
-"""The default project with real weights: embeddings by command and over HTTP, and all that can go wrong on the way."""
+"""The default project with real weights: embeddings by command and over HTTP, and errors of downloads and settings."""
 
 import itertools
 import json
@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from huggingface_hub import InferenceClient
 
 from tests.answers import TASKS
 from tests.conftest import MINILM
@@ -23,19 +24,19 @@ TEXTS = ["A happy dog.", "Es regnet in Paris.", "x " * 100, "UPPER lower, \N{SNO
 
 @pytest.fixture(scope="module")
 def project(make_project: Make) -> Project:
-    """The default project with torch and training."""
+    """Return the default project with torch and training."""
     return make_project(package_manager="uv", hf_task="feature-extraction", runtime="torch", training="manual")
 
 
 @pytest.fixture
 def hub_settings(stocked_hub: Hub, tmp_path: Path) -> dict[str, str]:
-    """Settings that lead to the stand-in of the hub, with an empty cache."""
+    """Return settings for the stand-in of the hub, with an empty cache."""
     stocked_hub.requests.clear()
     return {"HF_ENDPOINT": stocked_hub.endpoint, "HF_HOME": str(tmp_path / "hf")}
 
 
 def one_line(text: str) -> str:
-    """The line of an error; fails if there is another, or a traceback."""
+    """Return the line of an error; fail if there are several."""
     lines = text.strip().splitlines()
     assert len(lines) == 1, text
     return lines[0]
@@ -134,8 +135,7 @@ def test_the_exported_model_predicts_as_torch_does(
 
 
 def test_the_api_speaks_to_the_clients_of_hugging_face_and_openai(project: Project, minilm: Path) -> None:
-    from huggingface_hub import InferenceClient
-    from openai import OpenAI
+    from openai import OpenAI, omit  # slow to import
 
     with project.served(MY_PROJECT_MODEL=str(minilm)) as server:
         vector = InferenceClient(server.url).feature_extraction("A happy dog.")
@@ -143,8 +143,8 @@ def test_the_api_speaks_to_the_clients_of_hugging_face_and_openai(project: Proje
         both = InferenceClient(f"{server.url}/predict").feature_extraction(["A happy dog.", "Rain."], normalize=True)
         assert difference([both[0].tolist()], [vector.tolist()]) < 1e-5
         openai = OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
-        for options in ({}, {"encoding_format": "float"}, {"encoding_format": "base64"}):
-            answer = openai.embeddings.create(model="any", input="A happy dog.", **options)
+        for encoding in (omit, "float", "base64"):
+            answer = openai.embeddings.create(model="any", input="A happy dog.", encoding_format=encoding)
             embedding = answer.data[0].embedding
             if not isinstance(embedding, str):
                 assert difference([embedding], [vector.tolist()]) < 1e-5
@@ -255,14 +255,14 @@ def test_a_port_that_is_taken_is_said(project: Project, minilm: Path) -> None:
 
 
 def closed_port() -> str:
-    """An address where nothing listens."""
+    """Return an address where nothing listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 def difference(ours: list[list[float]], theirs: list[list[float]]) -> float:
-    """Largest difference between two lists of vectors."""
+    """Return the largest difference between two lists of vectors."""
     return max(
         abs(one - other)
         for mine, yours in zip(ours, theirs, strict=True)

@@ -1,4 +1,4 @@
-"""A project whose files and versions are in a bucket, of the real server that it is given."""
+"""A project with files and model versions in a bucket of SeaweedFS, the server of its compose.yaml."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -26,26 +26,28 @@ from tests.seaweed import Seaweed, seaweed
 
 pytestmark = pytest.mark.project
 
+T = TypeVar("T")
+
 LARGE = 200_000_000
-"""Bytes of a file that is long under way."""
+"""Bytes of a file that is large enough to interrupt its transfer."""
 
 
 @pytest.fixture(scope="module")
 def project(make_project: Make) -> Project:
-    """A platform with a bucket."""
+    """Return a platform with a bucket."""
     return make_project(**BUCKET)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
-    """A running server."""
+    """Yield a running server."""
     with seaweed(tmp_path_factory.mktemp("seaweed")) as server:
         yield server
 
 
 @pytest.fixture
 def settings(project: Project, server: Seaweed, tmp_path: Path) -> dict[str, str]:
-    """Settings of a project whose files are in a bucket of its own, which is made."""
+    """Create a bucket for the test and return the settings that select it."""
     bucket = re.sub(r"[^a-z0-9]", "-", tmp_path.name)
     settings = server.settings | {
         "MY_PROJECT_MODEL": f"s3://{bucket}/models",
@@ -60,25 +62,25 @@ def settings(project: Project, server: Seaweed, tmp_path: Path) -> dict[str, str
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a file that is long under way."""
+    """Return a folder with a file of LARGE bytes."""
     folder = tmp_path_factory.mktemp("large")
     (folder / "weights.bin").write_bytes(os.urandom(LARGE))
     return folder
 
 
 def ok(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command printed that succeeded."""
+    """Return the output of a command, which must have succeeded."""
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
 
 
 def versions(project: Project, settings: dict[str, str]) -> list[dict[str, Any]]:
-    """What the registry holds, the newest first."""
+    """Return the versions in the model registry, the newest first."""
     return json.loads(ok(project.run("models", "--json", **settings)))
 
 
 def killed(project: Project, *arguments: str | Path, when: Callable[[], bool], **settings: str) -> None:
-    """Kills a command in the middle, as soon as something holds."""
+    """Run a command and kill it as soon as `when` is true."""
     with subprocess.Popen(
         [project.command, *arguments], env=project.environment | settings, cwd=project.path, stderr=subprocess.DEVNULL
     ) as process:
@@ -92,7 +94,7 @@ def killed(project: Project, *arguments: str | Path, when: Callable[[], bool], *
 
 
 def test_versions_live_in_the_bucket(project: Project, settings: dict[str, str]) -> None:
-    ok(project.run("bucket", **settings))  # which is there
+    ok(project.run("bucket", **settings))  # it exists already
     first, second = (ok(project.run("train", "--force", **settings)) for _ in range(2))
     found = versions(project, settings)
     assert [each["name"] for each in found] == [second, first]
@@ -171,7 +173,7 @@ files.pipe_file(place, bytes(content))
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
-    """A server that wants more room on its disk than there is."""
+    """Yield a server that requires more free disk space than there is."""
     with seaweed(tmp_path_factory.mktemp("full"), "-volume.minFreeSpace=1000TiB") as server:
         yield server
 
@@ -193,7 +195,7 @@ def test_a_bucket_that_cannot_be_used_is_one_line_and_nothing_is_published(
     started = time.monotonic()
     done = project.run("train", **settings | changes)
     assert done.returncode == 1, done.stdout
-    error = done.stderr.strip().splitlines()[-1]  # what it says before is how far it is
+    error = done.stderr.strip().splitlines()[-1]  # the lines before are progress
     assert re.match(r"error: s3://\S+/models cannot be used: \S", error)
     assert "Traceback" not in done.stderr and "wrong" not in done.stderr
     assert time.monotonic() - started < 150
@@ -204,12 +206,12 @@ def test_a_bucket_that_cannot_be_used_is_one_line_and_nothing_is_published(
 
 
 def ready(url: str) -> list[str]:
-    """Why an API is not ready."""
+    """Return the reasons why an API is not ready."""
     return httpx.get(f"{url}/ready", timeout=30).json().get("reasons", [])
 
 
 def job(url: str, source: str) -> dict[str, Any]:
-    """A job that has ended."""
+    """Submit a job and return it once it has ended."""
     asked = httpx.post(f"{url}/jobs", json={"arguments": {"source": source}}).raise_for_status().json()
 
     def ended() -> dict[str, Any] | None:
@@ -258,8 +260,8 @@ def test_a_bucket_that_goes_makes_the_api_not_ready_until_it_is_back(
                 assert httpx.put(f"{api.url}/files/a", content=b"x").status_code == 201
 
 
-def until(holds: Callable[[], Any]) -> Any:
-    """The first true answer."""
+def until(holds: Callable[[], T | None]) -> T:
+    """Return the first true result of `holds`; fail after PATIENCE."""
     deadline = time.monotonic() + PATIENCE
     while not (answer := holds()):
         assert time.monotonic() < deadline
@@ -270,7 +272,7 @@ def until(holds: Callable[[], Any]) -> Any:
 def test_what_stands_in_the_storage_is_whole_whatever_is_killed(
     project: Project, settings: dict[str, str], tmp_path: Path
 ) -> None:
-    """A backup of many rows, killed while it writes: into a folder and into the bucket."""
+    """Kill a backup of many rows while it writes, and a restore from the bucket."""
     ok(project.run("migrate", **settings))
     with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as connection, connection:
         connection.execute(
@@ -301,6 +303,6 @@ def test_what_stands_in_the_storage_is_whole_whatever_is_killed(
 
 
 def wal(database: Path) -> int:
-    """Bytes that a database of SQLite has not taken in yet."""
+    """Return the size of an SQLite database's write-ahead log, in bytes."""
     log = Path(f"{database}-wal")
     return log.stat().st_size if log.exists() else 0

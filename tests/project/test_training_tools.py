@@ -1,4 +1,4 @@
-"""A training with what is around it: a data set of the hub, and MLflow."""
+"""Training with a data set of the hub, and with MLflow."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import socket
 import subprocess
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.project
 
 @pytest.fixture
 def trainee(make_project: Make, tmp_path: Path) -> tuple[Project, dict[str, str]]:
-    """A project with the settings for a tiny model, and examples in a folder beside it."""
+    """Return a project and settings for a tiny model, with training examples in the folder of the test."""
     project = make_project(**CLASSIFIER)
     rows = project.python(
         "import json, sys; sys.path.insert(0, 'tests'); import lessons; print(json.dumps(lessons.lessons()))"
@@ -34,9 +33,9 @@ def trainee(make_project: Make, tmp_path: Path) -> tuple[Project, dict[str, str]
 
 
 def train(
-    trainee: tuple[Project, dict[str, str]], *packages: str, environment: dict[str, str], **values: Any
+    trainee: tuple[Project, dict[str, str]], *packages: str, environment: dict[str, str], **values: object
 ) -> CompletedProcess[str]:
-    """Trains with a configuration and packages that the project has no lock for."""
+    """Train with a configuration and packages beyond the project's lock; never raise for the exit code."""
     project, settings = trainee
     folder = Path(settings["MY_PROJECT_MODEL"]).parent
     given = {"data": str(folder / "examples/train.jsonl"), "epochs": 1, "margin": 1, **values}
@@ -63,7 +62,7 @@ def test_a_data_set_of_the_hub_is_learned_from(
 def test_mlflow_that_cannot_be_used_is_one_line_and_nothing_is_trained(
     trainee: tuple[Project, dict[str, str]], tmp_path: Path
 ) -> None:
-    address = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}  # which only the whole of MLflow can use
+    address = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}  # mlflow-skinny has no SQL store
     done = train(trainee, "mlflow-skinny>=3", report_to=["mlflow"], environment=address)
     assert done.returncode != 0
     assert done.stderr.startswith("error: report_to: mlflow cannot be used: ")

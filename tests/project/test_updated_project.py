@@ -1,10 +1,10 @@
-"""A project that was worked on and updated still passes its own checks and tests."""
+"""A project with its owner's edits still passes its own linters and tests after an update."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.answers import Answer
 from tests.conftest import TORCH_INDEX, rows
 from tests.program import run
 from tests.project.conftest import Project
@@ -14,7 +14,7 @@ from tests.update.starts import starts
 
 pytestmark = pytest.mark.project
 
-PROJECTS: dict[str, dict[str, Any]] = {
+PROJECTS: dict[str, dict[str, Answer]] = {
     "api": {"preset": "api"},
     "custom": {"preset": "platform", "hf_task": "custom"},
     "platform": {"preset": "platform", "runtime": "torch", "training": "manual"},
