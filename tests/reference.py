@@ -16,6 +16,8 @@ import yaml
 from copier import _main
 from copier._user_data import Question
 
+from tests.settings import Condition, documented, in_words
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 COMMAND = "python3 run.py python -m tests.reference"
@@ -153,6 +155,40 @@ def torch_page() -> str:
     )
 
 
+def alternatives(found: list[tuple[str, Condition]], form: str) -> str:
+    """Return the usual text, and behind it each other one with its condition."""
+    (shown, _), *others = found
+    for text, where in others:
+        shown = form.format(shown, text, in_words(where))
+    return shown
+
+
+def settings_page() -> str:
+    """Return the page about every setting that a project can have."""
+
+    def defaults(found: list[tuple[str, Condition]]) -> str:
+        shown = [(re.sub(r"^`<(\w+)>`$", r"answer `\1`", code(text)), where) for text, where in found]
+        return alternatives(shown, "{}; {} with {}")
+
+    rows = [
+        [
+            code(each.variable),
+            alternatives(each.types, "{}; {} with {}").replace("|", r"\|"),
+            defaults(each.defaults),
+            plain(alternatives(each.texts, "{0} With {2}: {1}")),
+            in_words(each.condition) or "all",
+        ]
+        for each in documented()
+    ]
+    return page(
+        "Settings",
+        "Every setting of `base_settings.py` is an environment variable. Its prefix is the name of the package, here\n"
+        "`MY_PROJECT_`. In containers, a variable that ends in `_FILE` names a file to read the value from. [Add\n"
+        "settings](../how-to/settings.md) of your own in `settings.py`.",
+        table(["Variable", "Type", "Default", "Description", "Projects"], rows),
+    )
+
+
 def decisions_page() -> str:
     """Return the list of decisions with their status."""
     rows = []
@@ -175,6 +211,7 @@ def page(title: str, *parts: str) -> str:
 
 PAGES = {
     "reference/questions.md": questions_page,
+    "reference/settings.md": settings_page,
     "reference/torch.md": torch_page,
     "decisions/index.md": decisions_page,
 }
