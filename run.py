@@ -4,6 +4,8 @@
 Creates the environment first, in .venv beside this file, with uv, copier and every other tool at the versions that
 pyproject.toml pins. Needs Python 3.11 or newer with venv and pip.
 
+`preview PRESET` writes the project of a preset, and shows what changed in it since the last release.
+
 `copier copy` and `copier update` print how many files they create, and what to do next;
 `python3 run.py python -m copier` prints every file.
 """
@@ -89,11 +91,15 @@ def main() -> None:
         sys.exit(f"run.py: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     with alone():
         install()
-    path = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])
-    program = shutil.which(sys.argv[1], path=path)
+    environment = {**os.environ, "PATH": os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])}
+    name, *arguments = sys.argv[1:]
+    if name == "preview":
+        name, arguments = "python", ["-m", "tests.preview", *arguments]
+        environment["PYTHONPATH"] = str(ROOT)
+    program = shutil.which(name, path=environment["PATH"])
     if program is None:
-        sys.exit(f"run.py: there is no program {sys.argv[1]}")
-    command, environment = [program, *sys.argv[2:]], {**os.environ, "PATH": path}
+        sys.exit(f"run.py: there is no program {name}")
+    command = [program, *arguments]
     short = sys.argv[1] == "copier" and sys.argv[2:3] in (["copy"], ["update"]) and "--pretend" not in sys.argv
     try:
         sys.exit(run_copier(command, environment) if short else subprocess.run(command, env=environment).returncode)
