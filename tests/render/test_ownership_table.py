@@ -3,12 +3,15 @@
 import importlib.util
 import re
 import sys
+from types import ModuleType
 
+import pytest
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tests.answers import ROOT
 from tests.trees import Tree
+from tests.update.imports import Modules
 
 TABLE = "extensions/ownership.yml.jinja"
 MESSAGE = "extensions/messages/deleted.jinja"
@@ -32,13 +35,33 @@ def test_updates_skip_exactly_the_owners_files() -> None:
     assert {pattern.removeprefix("/") for pattern in copier["_skip_if_exists"]} == table
 
 
-def test_the_update_program_knows_the_owners_files() -> None:
+@pytest.fixture(scope="module")
+def program() -> ModuleType:
+    """Return the program that updates projects."""
     spec = importlib.util.spec_from_file_location("slipway_update", ROOT / "extensions/update.py")
     assert spec and spec.loader
-    program = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = program  # dataclasses read the module from there
-    spec.loader.exec_module(program)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look it up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_update_program_knows_the_owners_files(program: ModuleType) -> None:
     assert set(program.YOURS) == {re.sub("/$", "/*", name) for name in owned()}
+
+
+def test_files_that_stay_deleted_are_imported_by_no_other(trees: list[Tree], program: ModuleType) -> None:
+    left_out = set()
+    for tree in trees:
+        modules = Modules(tree.path)
+        assert modules.unresolved() == []
+        for name, module in list(modules.found.items()):
+            path = str(module.path.relative_to(tree.path))
+            if program.is_yours(path) and program.is_yours(path, program.NEEDED_BY_NOTHING):
+                left_out.add(path)
+                del modules.found[name]
+        assert modules.unresolved() == [], tree.answers
+    assert left_out == {"tests/test_model.py", "tests/test_routes.py", "tests/test_job_types.py"}
 
 
 def test_the_table_names_what_a_project_has(trees: list[Tree]) -> None:

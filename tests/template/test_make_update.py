@@ -129,8 +129,8 @@ def replace(path: Path, old: str, new: str) -> None:
 
 def work(project: Path) -> None:
     """Edit a file of the owner's, a marked place and a file of ours, delete files, and commit."""
-    (project / "README.md").unlink()
-    (project / "docs/command-line.md").unlink()
+    for name in ("README.md", "docs/command-line.md", "tests/example.py"):
+        (project / name).unlink()
     with (project / "src/my_project/model.py").open("a") as file:
         file.write(OWN)
     replace(project / "src/my_project/cli/program.py", '"""', f'{OWN}"""')
@@ -163,6 +163,7 @@ def test_an_update_brings_the_fix_keeps_the_owners_work_and_can_be_undone(
     assert '"packaging"' in manifest and '"rich>=14.1"' in manifest
     assert "image: own" in (project / "compose.yaml").read_text()
     assert not (project / "README.md").exists() and not (project / "docs/command-line.md").exists()
+    assert (project / "tests/example.py").exists()  # tests of ours need it
     said = done.stdout
     assert f"Update from Slipway {NEWEST} to {NEXT}" in said
     assert "A fix in errors.py." in said
