@@ -133,7 +133,7 @@ def _last_intact(path: Path) -> str:
 
 @dataclass
 class Changes:
-    """What an update did to the files of a project."""
+    """Changes that an update made to the files of a project."""
 
     conflicts: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)

@@ -33,7 +33,7 @@ class Model(InferenceModel[str, Parameters, Output]):
     name = "recommender"
 
     def __init__(self, users: list[str], items: list[str], scores: np.ndarray, rated: np.ndarray) -> None:
-        """Take the parts of a trained model."""
+        """Keep the parts of a trained model."""
         self.revision: str | None = None
         self._users, self._items, self._scores, self._rated = users, items, scores, rated
         self._rows = {user: row for row, user in enumerate(users)}

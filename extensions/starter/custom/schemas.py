@@ -1,4 +1,4 @@
-"""What clients send and receive: a user, and what they might like. Updates never touch this file."""
+"""Inputs, parameters and outputs of the API: a user, and recommended items. Updates never touch this file."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What training learns: the example's ratings. Updates never touch this file."""
+"""The training task, for the ratings of the example. Updates never touch this file."""
 
 from pathlib import Path
 from typing import Annotated, NamedTuple
