@@ -1,1 +1,1 @@
-"""What computes: a backend runs batches of arrays with PyTorch or ONNX Runtime."""
+"""Backends run batches of arrays with PyTorch or ONNX Runtime."""

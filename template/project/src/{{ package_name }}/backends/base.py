@@ -27,14 +27,14 @@ class Backend(ABC):
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """What a model needs from its files, beside the backend that runs its graph."""
+    """The files that a model needs beside the graph of its backend."""
 
     name: str
     revision: str | None
     preprocessor: Any
     """Tokenizer or image processor of the task."""
     facts: Mapping[str, Any]
-    """What the task reads from the model's configuration, such as its labels."""
+    """Values from the model's configuration that the task needs, such as its labels."""
 
 
 class BackendModel(InferenceModel[InputT, ParametersT, OutputT], Generic[InputT, ParametersT, OutputT]):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class ConcurrentRuns:
-    """Tells each run whether others are under way."""
+    """Counts the runs that compute at the same time."""
 
     def __init__(self) -> None:
         self._running = 0

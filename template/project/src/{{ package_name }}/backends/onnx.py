@@ -21,7 +21,7 @@ GRAPHS = {"fp32": "model.onnx", "int8": "model_int8.onnx"}
 """File of each precision."""
 
 FACTS = "facts.json"
-"""What the task reads from the model's configuration, such as its labels."""
+"""Values from the model's configuration that the task needs, such as its labels."""
 
 
 def load_exported(

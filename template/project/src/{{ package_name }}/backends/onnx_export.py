@@ -44,7 +44,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ExportSpec:
-    """What the export needs to know of a task."""
+    """Properties of a task that the export needs."""
 
     graph: type[TaskGraph]
     model: type[BackendModel[Any, Any, Any]]

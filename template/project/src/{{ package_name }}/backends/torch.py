@@ -25,7 +25,7 @@ TEXT_SHAPES = MappingProxyType(
 
 
 class TaskGraph(torch.nn.Module, ABC):
-    """What a task computes with torch: what this backend runs is also what is exported to ONNX."""
+    """The computation of a task in torch. The backend runs it, and the export to ONNX traces it."""
 
     output_names: ClassVar[tuple[str, ...]]
     """Names of what `forward` returns: a tensor, or a tuple of tensors."""

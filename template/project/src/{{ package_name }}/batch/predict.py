@@ -13,7 +13,7 @@ from .formats.record import Record
 
 
 class SupportsPredict(Protocol):
-    """What computes predictions: a loaded InferenceModel, or the engine of the API."""
+    """The source of predictions: a loaded InferenceModel, or the engine of the API."""
 
     def parse_text(self, text: str) -> Any:
         """Return the input that the text of a record stands for."""

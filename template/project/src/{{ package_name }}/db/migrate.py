@@ -34,7 +34,7 @@ class History:
     version_table: str
     """Table that holds the current revision."""
     prefix: str
-    """How a revision of this history is written on the command line."""
+    """Prefix of this history's revisions on the command line."""
 
 
 SLIPWAY = History(ENVIRONMENT / "versions", "alembic_version", "")

@@ -1,1 +1,1 @@
-"""What is common to every model: batches, the queue in front of it, its cache and its metrics."""
+"""Parts that all models share: batches, the queue, the cache and the metrics."""

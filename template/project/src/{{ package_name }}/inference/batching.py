@@ -12,7 +12,7 @@ class Item:
     """One input, preprocessed and ready to be computed."""
 
     value: Any
-    """What the model takes, for example token ids."""
+    """Arguments of the model, for example token ids."""
     parameters: Any
     size: int = 1
     """Length in tokens, which padding brings to that of the longest item; 1 if all items are of one size."""

@@ -49,7 +49,7 @@ SOCKET_TIMEOUT_SECONDS = 30
 
 
 class Broker:
-    """The queue through which workers hear of jobs."""
+    """The queue that announces jobs to workers."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         """Create the clients. They connect on first use."""

@@ -23,7 +23,7 @@ class JobTimeoutError(Exception):
 
 
 class JobContext:
-    """What a job may use while it runs."""
+    """The services that a running job may use."""
 
     def __init__(
         self,

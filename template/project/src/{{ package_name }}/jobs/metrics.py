@@ -14,7 +14,7 @@ from .store import JobStore
 BUCKETS_SECONDS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600]
 
 OUTCOMES = ("succeeded", "failed", "retried", "lost")
-"""How an attempt ends; a lost one was cancelled, or another worker has its job."""
+"""Outcomes of an attempt; a lost one was cancelled, or another worker has its job."""
 
 ATTEMPTS = Counter("job_attempts", "Attempts at jobs, by outcome.", ["kind", "outcome"])
 DURATION = Histogram("job_attempt_seconds", "Duration of an attempt.", ["kind"], buckets=BUCKETS_SECONDS)

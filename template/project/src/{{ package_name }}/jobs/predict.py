@@ -19,7 +19,7 @@ StoragePath = Annotated[str, AfterValidator(validate_path)]
 
 
 class PredictArguments(BaseModel):
-    """What to predict from."""
+    """The input of the prediction."""
 
     model_config = ConfigDict(extra="forbid")
 

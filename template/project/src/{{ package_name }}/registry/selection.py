@@ -1,4 +1,4 @@
-"""Which model the settings select: a trained version, or the base model that training starts from."""
+"""Selection of the model by the settings: a trained version, or the base model that training starts from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What the task means: its inputs and outputs, how they become arrays, and what the arrays become."""
+"""The task: its inputs and outputs, their preprocessing and their postprocessing."""

@@ -17,7 +17,7 @@ Side = Literal["left", "right"]
 
 @dataclass(frozen=True)
 class TokenizerFacts:
-    """What batches need to know of a tokenizer, beside its file."""
+    """Properties of a tokenizer that batches need, beside its file."""
 
     max_tokens: int
     """Length of the longest input, in tokens."""

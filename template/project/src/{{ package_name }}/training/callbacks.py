@@ -10,10 +10,10 @@ from .report import format_metrics
 
 
 class ProgressLines(TrainerCallback):
-    """Tell the step, the loss and the remaining time at each of the Trainer's logs."""
+    """Report the step, the loss and the remaining time with each log of the Trainer."""
 
     def __init__(self, log: Callable[[str], None], metrics: Iterable[str]) -> None:
-        """Tell nothing yet.
+        """Report nothing yet.
 
         Args:
             log: Called with each line.
@@ -37,7 +37,7 @@ class ProgressLines(TrainerCallback):
         logs: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Tell what the Trainer logs."""
+        """Report what the Trainer logs."""
         logs = logs or {}
         steps = state.global_step - self._first_step
         if "loss" in logs and steps:

@@ -1,4 +1,4 @@
-"""What the training of every classifier needs: its labels, and its accuracy."""
+"""Parts of the training that all classifiers share: labels and accuracy."""
 
 from pathlib import Path
 from typing import Any

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import InvalidInputError
 
 MAX_BYTES = 1_000_000
-"""Size of a configuration file, at most."""
+"""Maximum size of a configuration file."""
 
 
 class TrainingConfig(BaseModel):

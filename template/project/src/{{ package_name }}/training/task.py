@@ -53,7 +53,7 @@ ModelT = TypeVar("ModelT")
 
 
 class TrainingTask(ABC, Generic[ConfigT, DataT, ModelT]):
-    """What a model learns from, how it is trained, and what it is evaluated by.
+    """The task of a training: its examples, its computation and its evaluation.
 
     `run.py` calls the methods in this order: `setup`, `load_data`, `train`, `save`, then `load` and `evaluate` for the
     new model and for the previous one, and `teardown`. The rest is its work: one training at a time, the comparison
@@ -91,7 +91,7 @@ class TrainingTask(ABC, Generic[ConfigT, DataT, ModelT]):
         self._progress = progress
 
     def log(self, line: str) -> None:
-        """Tell the progress, in the main process."""
+        """Report the progress, in the main process."""
         if self.is_main_process:
             self._progress(line)
 

@@ -45,7 +45,7 @@ class BaseLearner(ABC):
     """A torch module whose result has a loss."""
 
     history: Sequence[dict[str, float]] = ()
-    """What the Trainer has logged."""
+    """The logs of the Trainer."""
 
     @abstractmethod
     def __init__(self, folder: Path, config: Any, examples: Dataset, trainable: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""How the export of sentence embeddings is made and compared with torch."""
+"""The export of sentence embeddings, and its comparison with torch."""
 
 from collections.abc import Sequence
 

@@ -22,7 +22,7 @@ SAMPLING = ("temperature", "top_k", "top_p")
 
 
 class Prompt(NamedTuple):
-    """What is continued."""
+    """A prompt to continue."""
 
     ids: list[int]
     text: str | None

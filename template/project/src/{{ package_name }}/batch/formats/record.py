@@ -1,4 +1,4 @@
-"""What all formats share: records, the interface of a writer, and lines of limited length."""
+"""Parts that all formats share: records, the interface of a writer, and lines of limited length."""
 
 import json
 from collections.abc import Iterator

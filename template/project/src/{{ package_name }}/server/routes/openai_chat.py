@@ -30,7 +30,7 @@ class Message(BaseModel):
 
 
 class StreamOptions(BaseModel):
-    """What a stream contains beside the text."""
+    """Contents of a stream beside the text."""
 
     include_usage: bool | None = Field(None, description="Send the token counts in an extra event before the end.")
 
