@@ -39,11 +39,11 @@ FAULTS = [
     ("pause", "postgres", 10),
     ("disconnect", "worker", 10),
 ]
-"""What is done to what, and for how many seconds."""
+"""Each fault: its kind, the service, and its duration in seconds."""
 
 
 class Load:
-    """Jobs that are asked for until it ends, so that some always wait; each is asked for until it is accepted."""
+    """A constant load: submit jobs until it ends, so that some always wait; submit each until it is accepted."""
 
     def __init__(self, system: System) -> None:
         self.ids: list[str] = []

@@ -46,7 +46,7 @@ def values() -> "OrderedDict[str, list[Any]]":
 
 
 def possible(row: dict[str, Any]) -> bool:
-    """Whether some set of answers holds all of these; the rules of the questions, written anew."""
+    """Return whether some valid set of answers holds all of these, by rules that are independent of the questions."""
     return any(
         _agree({"torch_version": version, "hf_task": task} | row)
         for version in ([row["torch_version"]] if "torch_version" in row else [*TABLE["releases"], "none"])

@@ -44,7 +44,7 @@ class Hosted:
     arguments: list[str] = field(default_factory=list)
     """Build arguments of this machine."""
     artifacts: list[str] = field(default_factory=list)
-    """What was kept."""
+    """Files that the pipeline uploaded."""
 
     def step(self, step: Step) -> None:
         """One step. Raises KeyError for an action that it does not know."""

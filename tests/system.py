@@ -83,7 +83,7 @@ class System:
                     answer = client.post("/jobs", json=order, headers={"Idempotency-Key": key})
                 if answer.status_code == 202:
                     return str(answer.json()["id"])
-            except (httpx.HTTPError, IndexError):  # what it stands on may be away
+            except (httpx.HTTPError, IndexError):  # a service that it depends on may be down
                 pass
             assert time.monotonic() < deadline
             time.sleep(0.2)

@@ -117,7 +117,7 @@ def test_the_context_is_small_whatever_lies_in_the_folder(sample: Image, tmp_pat
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("name", ["small", "small, pip"])  # packing torch's layers anew takes minutes
+@pytest.mark.parametrize("name", ["small", "small, pip"])  # packing torch's layers again takes minutes
 def test_the_same_commit_has_the_same_digest(name: str, project: Callable[[str], Path], tmp_path: Path) -> None:
     digests = []
     for number in (1, 2):

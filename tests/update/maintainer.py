@@ -64,7 +64,7 @@ def release(template: Path, folder: Path) -> Path:
 
 
 def fixed(template: Path) -> list[Path]:
-    """Return the files of the template that the release mends: all modules that are ours, and a test."""
+    """Return the files of the template that the release fixes: all modules that are ours, and a test."""
     sources = template / "template/project" / SOURCES
     modules = (path for path in sorted(sources.rglob("*.py*")) if path.name.endswith((".py", ".py.jinja")))
     ours = (path for path in modules if not is_owners(emitted(template, path)) and path.name != "batching.py")
@@ -82,7 +82,7 @@ def arrives(template: Path, project: Path) -> dict[str, str]:
     names = {emitted(template, path).replace("{{ package_name }}", package) for path in fixed(template)}
     texts = {name: FIX for name in names if (project / name).exists()}
     if package:
-        assert {Path(name).parent for name in texts} >= set(packages(project)), "some package is not mended"
+        assert {Path(name).parent for name in texts} >= set(packages(project)), "some package is not fixed"
         texts |= {
             f"src/{package}/base_settings.py": SETTING,
             f"src/{package}/inference/batches.py": "class Item",

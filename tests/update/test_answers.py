@@ -54,7 +54,7 @@ OFTEN: list[tuple[Answers, Answers]] = [
     ({"preset": "cli"}, {"torch_version": "2.14.1", "python_version": "3.14"}),
     ({"preset": "cli", "ci": "gitlab"}, {"ci": "github"}),
     ({"preset": "cli"}, {"devcontainer": "no", "license": "MIT", "ci": "none"}),
-    # Code that is there already:
+    # Existing code:
     ({"preset": "existing"}, {"keep": ["Dockerfile", "compose.yaml"]}),
     ({"preset": "existing"}, {"requirements_file": "environment.yml", "api_app": "app.main:app"}),
 ]

@@ -21,12 +21,12 @@ def test_a_project_of_a_clone_without_tags_can_be_updated(lean: Path, tmp_path: 
     for tag in ("v0.2.0", "v0.3.0"):
         for name in ("errors.py", "cli/doctor.py"):
             path = template / "template/project" / maintainer.SOURCES / name
-            path.write_text(f"{path.read_text()}# Mended in {tag}.\n")
+            path.write_text(f"{path.read_text()}# Fixed in {tag}.\n")
         commit(template, tag, tag)
         done = program.real_copier("update", cwd=project)
         assert done.code == 0, done.said
         assert_clean(project)
         assert program.stored(project)["_commit"] == tag
-        assert f"# Mended in {tag}.\n" in (project / "src/my_project/cli/doctor.py").read_text()
+        assert f"# Fixed in {tag}.\n" in (project / "src/my_project/cli/doctor.py").read_text()
         assert [name for name, text in kept.items() if text not in (project / name).read_text()] == []
         commit(project, f"Update to {tag}")

@@ -119,7 +119,7 @@ def test_a_first_prediction_exports_where_the_tools_are(model_folder: Path, tmp_
     settings = Settings(model=str(weights), exported=tmp_path / "onnx")
     assert load_model(settings).predict(INPUTS, SPEC.parameters)
     assert is_exported(settings)
-    os.utime(next(weights.glob("*.safetensors")), (0, 0))  # as if trained anew
+    os.utime(next(weights.glob("*.safetensors")), (0, 0))  # as after another training
     assert not is_exported(settings)
 
 

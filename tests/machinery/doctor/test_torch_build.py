@@ -14,7 +14,7 @@ from my_project.doctor.torch_build import Probe
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    """Lets every test ask torch anew."""
+    """Clear the cached answers of torch before every test."""
     forget = torch_build.probe_device.cache_clear
     forget()
     yield
