@@ -29,11 +29,11 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:  # Typer has its own copy of click, whose types are private
         """Return the names of all commands."""
+        owners: dict[str, str] = {}
         try:
             owners = _owners_modules()
         except Exception as error:  # the help must list the other commands
             typer.echo(f"warning: your commands are missing: {import_failure(error) or error}", err=True)
-            owners = {}
         return [name for name in sorted({**_modules_of(cli), **owners}) if self.get_command(ctx, name)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.registry import Collector
 
@@ -19,6 +19,9 @@ from .local_worker import LocalWorker
 from .metrics import JobBacklog
 from .store import JobStore
 from .types import JobTypes
+
+if TYPE_CHECKING:
+    from .celery_app import Broker
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +47,9 @@ class JobService:
         self.storage = Storage(settings)
         self.store = JobStore(self._database, settings.job_attempts)
         self.collectors: Sequence[Collector] = [JobBacklog(self.store)]
-        self._broker = None
+        self._broker = _broker(settings)
         self._worker: LocalWorker | None = None
-        if settings.broker:
-            from .celery_app import Broker
-
-            self._broker = Broker(settings)
-        else:
+        if not self._broker:
             self._worker = LocalWorker(settings, self.store, job_types, lambda: self._model)
         self._checked: tuple[float, list[str]] = (0.0, [])
 
@@ -102,6 +101,15 @@ class JobService:
             reasons = [each for each in found if each]
             self._checked = (time.monotonic(), reasons)
         return reasons
+
+
+def _broker(settings: ServiceSettings) -> "Broker | None":
+    """Return the broker of the settings; None if they name none, so that its packages are not imported."""
+    if not settings.broker:
+        return None
+    from .celery_app import Broker
+
+    return Broker(settings)
 
 
 class EngineModel:

@@ -35,7 +35,8 @@ class Detokenizer:
         text = decode(self._tokenizer, self._decoded + self._new)[len(decode(self._tokenizer, self._decoded)) :]
         if self._stopped or not text or text.endswith(INCOMPLETE):
             return ""
-        self._decoded, self._new = self._new, []
+        self._decoded = self._new
+        self._new = []
         text = self._held + text
         self._stopped = truncate_at(text, self._stop) != text
         if self._stopped:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 Input = Annotated[str, Field(min_length=1, description="A prompt.", examples=["Once upon a time"])]
+StopSequence = Annotated[str, Field(min_length=1)]
 
 
 class Generation(TypedDict):
@@ -29,7 +30,7 @@ class TextGenerationParameters(BaseModel):
     top_p: float | None = Field(None, gt=0, le=1, description="Sample among the likeliest tokens up to this mass.")
     repetition_penalty: float | None = Field(None, ge=0.01, le=10, description="Above 1 repeats less.")
     seed: int | None = Field(None, ge=0, lt=2**63, description="The same seed samples the same text.")
-    stop: list[Annotated[str, Field(min_length=1)]] = Field([], max_length=8, description="Stop sequences.")
+    stop: Annotated[list[StopSequence], Field(max_length=8, description="Stop sequences.")] = []
     return_full_text: bool = Field(False, description="Return the prompt too.")
     details: bool = Field(False, description="Add length and reason of the end to the last event of a stream.")
     decoder_input_details: Literal[False] = Field(False, description="Details of the prompt are not supported.")

@@ -93,7 +93,9 @@ def chat_router(schemas: TaskSchemas) -> APIRouter:
 async def _chunks(
     stream: Stream, item: Item, head: dict[str, Any], with_usage: bool
 ) -> AsyncIterator[dict[str, Any] | str]:
-    head = {**head, "object": "chat.completion.chunk"} | ({"usage": None} if with_usage else {})
+    head = {**head, "object": "chat.completion.chunk"}
+    if with_usage:
+        head["usage"] = None
 
     def chunk(finish_reason: str | None = None, **delta: str) -> dict[str, Any]:
         return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}

@@ -1,6 +1,7 @@
 """The prediction route."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from types import NoneType
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -30,7 +31,7 @@ class PredictRequest(BaseModel):
     @classmethod
     def _collect_parameters(cls, body: Any) -> Any:
         """Accept parameters beside the inputs, as some clients send them; null means the default."""
-        if not isinstance(body, dict) or not isinstance(body.get("parameters"), dict | None):
+        if not isinstance(body, dict) or not isinstance(body.get("parameters"), (dict, NoneType)):
             return body
         beside = {name: value for name, value in body.items() if name not in ("inputs", "parameters")}
         parameters = {**beside, **(body.get("parameters") or {})}
