@@ -63,6 +63,20 @@ def test_the_verbs_of_a_custom_project_find_nothing_and_tell_the_coverage(
     assert "TOTAL" in done.stdout
 
 
+@pytest.mark.parametrize(("module", "code"), [("routes", 0), ("errors", 1)], ids=["yours", "ours"])
+def test_only_your_files_may_lack_annotations(make_project: Make, module: str, code: int) -> None:
+    project = make_project(package_manager="uv", hf_task="custom")
+    file = project.path / f"src/my_project/{module}.py"
+    before = file.read_text()
+    file.write_text(f"{before}\n\ndef double(value):\n    return 2 * value\n")
+    try:
+        done = run([project.path / ".venv/bin/pyrefly", "check"], cwd=project.path, env=project.environment)
+    finally:
+        file.write_text(before)
+    assert done.returncode == code, done.stdout
+    assert ("[implicit-any-parameter]" in done.stdout) == bool(code)
+
+
 def test_the_hooks_let_a_clean_commit_pass_and_hold_back_a_conflict(make_project: Make) -> None:
     project = make_project(package_manager="uv", hf_task="custom")
     hooks = [project.path / ".venv/bin/pre-commit", "run", "--all-files"]
