@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from my_project.base_settings import ServiceSettings
 from my_project.inference.batching import Item
+from my_project.inference.engine import AnsweredRequest
 from my_project.inference.model import InferenceModel
 from my_project.inference.schemas import TaskSchemas
 from my_project.server.app import ServerComponents, create_app
@@ -61,9 +62,9 @@ class Recorder:
         """Note the stop."""
         self.calls.append("stop")
 
-    def record(self, *arguments: Any) -> None:
+    def record(self, answered: AnsweredRequest) -> None:
         """Note the model and the inputs."""
-        self.calls.append(arguments[:3])
+        self.calls.append((answered.model, answered.revision, answered.inputs))
 
 
 class Beside:

@@ -19,6 +19,7 @@ from my_project.db import engine as engines
 from my_project.db import migrate
 from my_project.db.engine import connect
 from my_project.db.models import PredictionRow
+from my_project.inference.engine import AnsweredRequest
 from my_project.server import prediction_log
 from my_project.server.app import create_app
 from my_project.server.prediction_log import PredictionEntry, PredictionLog
@@ -51,7 +52,7 @@ def recorded() -> list[str]:
 def entry(number: int = 0, age: timedelta = timedelta(0), inputs: list[Any] | None = None) -> PredictionEntry:
     """Return an answered request."""
     at = datetime.now(UTC) - age
-    return PredictionEntry(str(number), at, "model", None, inputs or ["text"], NoParameters(), [], 0.1)
+    return PredictionEntry(str(number), at, AnsweredRequest("model", None, inputs or ["text"], NoParameters(), [], 0.1))
 
 
 def counted(result: str) -> float:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from sqlalchemy import make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import make_url
 
-from ..db.engine import DatabaseUnavailableError, connect, reason
+from ..db import migrate
+from ..db.engine import connect
 from ..storage import Storage, StorageUnavailableError
 from . import Context, Finding
 
@@ -13,21 +13,19 @@ CHECK_ADDRESS = "start it, or correct its address and password"
 
 
 def database(context: Context) -> Finding:
-    """Check that the database answers."""
+    """Check that the database answers and has the schema of this release."""
     settings = context.settings
     url = make_url(settings.database)
     shown = url.render_as_string(hide_password=True)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         return Finding("database", "ok", f"{shown}, not created yet")
+    engine = connect(settings)
     try:
-        engine = connect(settings)
-        try:
-            with engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
-        finally:
-            engine.dispose()
-    except (SQLAlchemyError, DatabaseUnavailableError, ImportError) as error:
-        return Finding("database", "fail", f"{shown}: {reason(error)}", CHECK_ADDRESS)
+        problem = migrate.problem(engine)
+    finally:
+        engine.dispose()
+    if problem:
+        return Finding("database", "fail", f"{shown}: {problem}", f"{CHECK_ADDRESS}, or run the command migrate")
     return Finding("database", "ok", shown)
 
 

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -25,6 +26,18 @@ logger = logging.getLogger(__name__)
 AnyModel = InferenceModel[Any, Any, Any]
 
 
+@dataclass(frozen=True)
+class AnsweredRequest:
+    """The inputs of a request, with their predictions."""
+
+    model: str
+    revision: str | None
+    inputs: Sequence[Any]
+    parameters: BaseModel
+    predictions: Sequence[Any]
+    seconds: float
+
+
 class PredictionRecorder(Protocol):
     """Stores answered requests, for example in a database. No method may block the event loop for long."""
 
@@ -34,16 +47,8 @@ class PredictionRecorder(Protocol):
     def stop(self) -> None:
         """Store what is pending, then return. Called after the last request."""
 
-    def record(
-        self,
-        model: str,
-        revision: str | None,
-        inputs: Sequence[Any],
-        parameters: BaseModel,
-        predictions: Sequence[Any],
-        seconds: float,
-    ) -> None:
-        """Record the inputs and predictions of the current request, and return at once."""
+    def record(self, answered: AnsweredRequest) -> None:
+        """Record the current request, and return at once."""
 
 
 class _Loaded(NamedTuple):
@@ -163,7 +168,8 @@ class Engine:
         sized = await self._predict_or_look_up(loaded, inputs, parameters)
         predictions = [prediction for prediction, _ in sized]
         seconds = time.monotonic() - began
-        self._recorder.record(loaded.model.name, loaded.model.revision, inputs, parameters, predictions, seconds)
+        model = loaded.model
+        self._recorder.record(AnsweredRequest(model.name, model.revision, inputs, parameters, predictions, seconds))
         return sized
 
     async def _predict_or_look_up(

@@ -25,22 +25,16 @@ POLL_SECONDS = 1.0
 class LocalWorker:
     """Runs jobs on a thread."""
 
-    def __init__(
-        self,
-        settings: ServiceSettings,
-        store: JobStore,
-        job_types: JobTypes,
-        load_model: Callable[[], SupportsPredict],
-    ) -> None:
-        """Create a worker. `load_model` is called for every job that predicts."""
-        self._worker, self._store, self._job_types = Worker(settings, store, job_types, load_model), store, job_types
+    def __init__(self, worker: Worker) -> None:
+        """Take the worker that runs single jobs."""
+        self._worker, self._store = worker, worker.store
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self.run, name="jobs", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
-        metrics.start_process(self._job_types)
+        metrics.start_process(self._worker.job_types)
         self._thread.start()
 
     def wake(self) -> None:
@@ -83,7 +77,8 @@ def run_worker(settings: ServiceSettings, job_types: JobTypes, load_model: Calla
     ended = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: ended.set())
-    worker = LocalWorker(settings, JobStore(database, settings.job_attempts), job_types, load_model)
+    store = JobStore(database, settings.job_attempts)
+    worker = LocalWorker(Worker(settings, store, job_types, load_model))
     worker.start()
     ended.wait()
     worker.stop()

@@ -19,6 +19,7 @@ from .local_worker import LocalWorker
 from .metrics import JobBacklog
 from .store import JobStore
 from .types import JobTypes
+from .worker import Worker
 
 if TYPE_CHECKING:
     from .celery_app import Broker
@@ -50,7 +51,7 @@ class JobService:
         self._broker = _broker(settings)
         self._worker: LocalWorker | None = None
         if not self._broker:
-            self._worker = LocalWorker(settings, self.store, job_types, lambda: self._model)
+            self._worker = LocalWorker(Worker(settings, self.store, job_types, lambda: self._model))
         self._checked: tuple[float, list[str]] = (0.0, [])
 
     async def start(self) -> None:

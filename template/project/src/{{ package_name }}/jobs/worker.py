@@ -35,7 +35,8 @@ class Worker:
         load_model: Callable[[], SupportsPredict],
     ) -> None:
         """Create a worker. `load_model` is called for every job that predicts."""
-        self._settings, self._store, self._job_types, self._load_model = settings, store, job_types, load_model
+        self.store, self.job_types = store, job_types
+        self._settings, self._load_model = settings, load_model
         self._storage = Storage(settings)
 
     def run_one(self, id: str | None = None) -> bool:
@@ -46,7 +47,7 @@ class Worker:
         Raises:
             SQLAlchemyError: The database cannot be reached.
         """
-        lease = self._store.claim(id)
+        lease = self.store.claim(id)
         if lease is None:
             return False
         waited = datetime.now(UTC) - lease.due_at
@@ -62,21 +63,21 @@ class Worker:
 
     def _attempt(self, lease: JobLease) -> str:
         """Run the job and return one of metrics.OUTCOMES."""
-        context = JobContext(lease, self._store, self._settings, self._storage, self._load_model)
+        context = JobContext(lease, self.store, self._settings, self._storage, self._load_model)
         try:
             with _LeaseRenewal(context):
-                result = self._job_types.run(lease.kind, lease.arguments, context)
+                result = self.job_types.run(lease.kind, lease.arguments, context)
         except JobLostError:
             return "lost"
         except (InvalidInputError, ValidationError, JobTimeoutError) as error:  # another attempt would fail alike
-            return "failed" if self._store.fail(lease, _error_line(error)) else "lost"
+            return "failed" if self.store.fail(lease, _error_line(error)) else "lost"
         except Exception as error:
             logger.exception("job %s failed, attempt %d", lease.id, lease.attempt)
-            state = self._store.retry(lease, _error_line(error))
+            state = self.store.retry(lease, _error_line(error))
             if state is None:
                 return "lost"
             return "retried" if state == JobState.QUEUED else "failed"
-        return "succeeded" if self._store.succeed(lease, result) else "lost"
+        return "succeeded" if self.store.succeed(lease, result) else "lost"
 
 
 class _LeaseRenewal:

@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -16,7 +15,6 @@ from typing import Any
 
 from asgi_correlation_id import correlation_id
 from prometheus_client import Counter
-from pydantic import BaseModel
 from pydantic_core import from_json
 from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
@@ -24,6 +22,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, Ti
 from ..base_settings import ServiceSettings
 from ..db.engine import connect, reason
 from ..db.models import PredictionRow
+from ..inference.engine import AnsweredRequest
 from .responses import encode
 
 logger = logging.getLogger(__name__)
@@ -51,28 +50,29 @@ RECORDED = Counter("predict_recorded", "Requests to record, by result: written o
 
 @dataclass(frozen=True)
 class PredictionEntry:
-    """An answered request."""
+    """An answered request with its id and time."""
 
     request: str
     at: datetime
-    model: str
-    revision: str | None
-    inputs: Sequence[Any]
-    parameters: BaseModel
-    predictions: Sequence[Any]
-    seconds: float
+    answered: AnsweredRequest
 
     @property
     def estimated_bytes(self) -> int:
         """Estimated size in memory."""
-        return sum(ENTRY_BYTES + (len(each) if isinstance(each, str | bytes) else 0) for each in self.inputs)
+        return sum(ENTRY_BYTES + (len(each) if isinstance(each, str | bytes) else 0) for each in self.answered.inputs)
 
     def row(self) -> dict[str, Any]:
         """Return the values of the row."""
-        plain: dict[str, Any] = from_json(encode({"parameters": self.parameters, "predictions": self.predictions}))
-        inputs = [_recorded(each) for each in self.inputs]
-        beside = {name: getattr(self, name) for name in ("request", "at", "model", "revision", "seconds")}
-        return {**plain, "inputs": inputs, **beside}
+        answered = self.answered
+        plain = {"parameters": answered.parameters, "predictions": answered.predictions}
+        return from_json(encode(plain)) | {
+            "request": self.request,
+            "at": self.at,
+            "model": answered.model,
+            "revision": answered.revision,
+            "inputs": [_recorded(each) for each in answered.inputs],
+            "seconds": answered.seconds,
+        }
 
 
 class PredictionLog:
@@ -97,19 +97,10 @@ class PredictionLog:
         """Begin to write, in a thread."""
         self._thread.start()
 
-    def record(
-        self,
-        model: str,
-        revision: str | None,
-        inputs: Sequence[Any],
-        parameters: BaseModel,
-        predictions: Sequence[Any],
-        seconds: float,
-    ) -> None:
+    def record(self, answered: AnsweredRequest) -> None:
         """Record the current request, if there is one, and return at once."""
         if request := correlation_id.get():
-            now = datetime.now(UTC)
-            self.add(PredictionEntry(request, now, model, revision, inputs, parameters, predictions, seconds))
+            self.add(PredictionEntry(request, datetime.now(UTC), answered))
 
     def add(self, entry: PredictionEntry) -> None:
         """Queue an entry and return at once; drop it if the queue is full."""

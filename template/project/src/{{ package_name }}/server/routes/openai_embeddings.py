@@ -2,17 +2,17 @@
 
 import base64
 from array import array
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, create_model
 
 from ...base_settings import ServiceSettings
-from ...inference import metrics
 from ...inference.schemas import TaskSchemas
 from ..dependencies import engine_of
 from ..disconnects import while_connected
 from ..responses import Json
+from .predict import as_list, one_or_more
 
 
 class EmbeddingsRequest(BaseModel):
@@ -30,10 +30,7 @@ def embeddings_router(settings: ServiceSettings, schemas: TaskSchemas) -> APIRou
 
     async def embeddings(request: Request, body: EmbeddingsRequest) -> Json:
         """Embed texts as OpenAI's API does."""
-        texts = body.input if isinstance(body.input, list) else [body.input]
-        if len(texts) > max_inputs:
-            raise HTTPException(413, f"input: {len(texts)} exceed the limit of {max_inputs}")
-        metrics.INPUTS.observe(len(texts))
+        texts = as_list(body.input, "input", max_inputs)
         engine = engine_of(request)
         parameters = parameters_of(dimensions=body.dimensions)
         sized = await while_connected(request, engine.predict_sized(texts, parameters))
@@ -57,12 +54,11 @@ def embeddings_router(settings: ServiceSettings, schemas: TaskSchemas) -> APIRou
 
 
 def _request_model(schemas: TaskSchemas) -> type[EmbeddingsRequest]:
-    one_or_more = schemas.input | Annotated[list[schemas.input], Field(min_length=1, fail_fast=True)]
     return create_model(
         "EmbeddingsRequest",
         __base__=EmbeddingsRequest,
         __doc__=EmbeddingsRequest.__doc__,
-        input=(one_or_more, Field(description="One text, or a list of them.")),
+        input=(one_or_more(schemas), Field(description="One text, or a list of them.")),
     )
 
 

@@ -39,15 +39,32 @@ class PredictRequest(BaseModel):
         return {"parameters": given} | ({"inputs": body["inputs"]} if "inputs" in body else {})
 
 
+def one_or_more(schemas: TaskSchemas) -> Any:
+    """Return the type of a field that holds an input or a list of them."""
+    return schemas.input | Annotated[list[schemas.input], Field(min_length=1, fail_fast=True)]
+
+
+def as_list(value: Any, field: str, max_inputs: int) -> list[Any]:
+    """Return the inputs of such a field as a list.
+
+    Raises:
+        HTTPException: 413, there are too many.
+    """
+    inputs = value if isinstance(value, list) else [value]
+    if len(inputs) > max_inputs:
+        raise HTTPException(413, f"{field}: {len(inputs)} exceed the limit of {max_inputs}")
+    metrics.INPUTS.observe(len(inputs))
+    return inputs
+
+
 def predict_request(schemas: TaskSchemas) -> type[PredictRequest]:
     """Return the request model of a task."""
-    one_or_more = schemas.input | Annotated[list[schemas.input], Field(min_length=1, fail_fast=True)]
     is_required = any(each.is_required() for each in schemas.parameters.model_fields.values())
     return create_model(
         "PredictRequest",
         __base__=PredictRequest,
         __doc__=PredictRequest.__doc__,
-        inputs=(one_or_more, Field(description="One input, or a list of them.")),
+        inputs=(one_or_more(schemas), Field(description="One input, or a list of them.")),
         parameters=(schemas.parameters, ... if is_required else schemas.parameters()),
     )
 
@@ -58,10 +75,7 @@ def predict_router(settings: ServiceSettings, schemas: TaskSchemas, stream: Stre
 
     async def predict(request: Request, body: PredictRequest) -> Response:
         """Predict: a single input is answered with one prediction, a list with a list."""
-        inputs = body.inputs if isinstance(body.inputs, list) else [body.inputs]
-        if len(inputs) > max_inputs:
-            raise HTTPException(413, f"inputs: {len(inputs)} exceed the limit of {max_inputs}")
-        metrics.INPUTS.observe(len(inputs))
+        inputs = as_list(body.inputs, "inputs", max_inputs)
         engine = engine_of(request)
         if stream and getattr(body.parameters, "stream", False):
             return await stream(request, engine, inputs, body.parameters)
