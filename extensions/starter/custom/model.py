@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.decomposition import TruncatedSVD
 
 from .base_settings import ServiceSettings
-from .errors import InvalidInputError, ModelUnavailableError
+from .errors import InvalidInputError
 from .inference.batching import Item
-from .inference.model import InferenceModel
+from .inference.model import InferenceModel, loading
 from .ratings import Rating
 from .schemas import Output, Parameters, Recommendation
 
@@ -46,13 +46,8 @@ class Model(InferenceModel[str, Parameters, Output]):
         Raises:
             ModelUnavailableError: The folder has no model, or one that cannot be loaded.
         """
-        path = folder / FILE
-        try:
+        with loading(folder / FILE) as path:
             model = cls(**joblib.load(path))
-        except FileNotFoundError:
-            raise ModelUnavailableError(f"there is no model at {path}: make one with the command train") from None
-        except Exception as error:
-            raise ModelUnavailableError(f"{path} cannot be loaded: {type(error).__name__}") from error
         model.revision = revision
         return model
 
@@ -63,20 +58,18 @@ class Model(InferenceModel[str, Parameters, Output]):
         Raises:
             InvalidInputError: There are fewer users or items than components.
         """
-        users = list(dict.fromkeys(each.user for each in ratings))
-        items = list(dict.fromkeys(each.item for each in ratings))
+        users, rows = np.unique([each.user for each in ratings], return_inverse=True)
+        items, columns = np.unique([each.item for each in ratings], return_inverse=True)
         if components > min(len(users), len(items)):
             raise InvalidInputError(f"{components} components are more than {len(users)} users and {len(items)} items")
-        rows = {user: row for row, user in enumerate(users)}
-        columns = {item: column for column, item in enumerate(items)}
         table = np.full((len(users), len(items)), np.nan)
-        for user, item, value in ratings:
-            table[rows[user], columns[item]] = value
+        table[rows, columns] = [each.rating for each in ratings]
         rated = ~np.isnan(table)
         means = np.nanmean(table, axis=1, keepdims=True)
         svd = TruncatedSVD(components, random_state=seed)
         reduced = svd.fit_transform(np.where(rated, table - means, 0))
-        return cls(users, items, (reduced @ svd.components_ + means).astype(np.float32), rated)
+        scores = (reduced @ svd.components_ + means).astype(np.float32)
+        return cls(users.tolist(), items.tolist(), scores, rated)
 
     def save(self, folder: Path) -> None:
         """Write the file that `load` reads."""
@@ -98,7 +91,7 @@ class Model(InferenceModel[str, Parameters, Output]):
     def rmse(self, ratings: Iterable[Rating]) -> float:
         """Return the root mean squared error over the ratings whose user and item are known; NaN if there are none."""
         errors = [
-            self._scores[self._rows[each.user], self._columns[each.item]] - each.value
+            self._scores[self._rows[each.user], self._columns[each.item]] - each.rating
             for each in ratings
             if each.user in self._rows and each.item in self._columns
         ]

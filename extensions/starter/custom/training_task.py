@@ -1,15 +1,15 @@
 """The training task, for the ratings of the example. Updates never touch this file."""
 
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import Field
 
-from .errors import InvalidInputError
 from .model import Model
-from .ratings import Rating, make_ratings, read_ratings
+from .ratings import Rating, make_ratings
 from .training.config import TrainingConfig
-from .training.task import Metric, TrainingTask, split_fraction
+from .training.rows import load_rows
+from .training.task import Metric, Split, TrainingTask, split
 
 
 class Config(TrainingConfig):
@@ -20,11 +20,7 @@ class Config(TrainingConfig):
     margin: Annotated[float, Field(ge=0)] = 0.02
 
 
-class Ratings(NamedTuple):
-    """Ratings to train on, and those held out for evaluation."""
-
-    train: list[Rating]
-    held_out: list[Rating]
+Ratings = Split[Rating]
 
 
 class Task(TrainingTask[Config, Ratings, Model]):
@@ -36,14 +32,9 @@ class Task(TrainingTask[Config, Ratings, Model]):
 
     def load_data(self, cache: Path) -> Ratings:
         """Read or generate the ratings. A hash of user and item decides which are held out."""
-        ratings = read_ratings(self.config.data) if self.config.data else make_ratings(seed=self.config.seed)
-        data = Ratings([], [])
-        for each in ratings:
-            is_held_out = split_fraction(f"{each.user}\0{each.item}") < self.config.holdout
-            (data.held_out if is_held_out else data.train).append(each)
-        if not data.train or not data.held_out:
-            raise InvalidInputError(f"{len(ratings)} ratings are too few to hold out {self.config.holdout:g}")
-        return data
+        path = self.config.data
+        ratings = list(load_rows(path, Rating)) if path else make_ratings(seed=self.config.seed)
+        return split(ratings, lambda each: f"{each.user}\0{each.item}", self.config.holdout)
 
     def train(self, data: Ratings, workspace: Path) -> Model:
         """Fit a model to the ratings."""

@@ -1,17 +1,31 @@
 """The interface of a model: from inputs to items, from items to predictions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from ..errors import ModelUnavailableError
 from .batching import BatchLimits, Item
 
 InputT = TypeVar("InputT")
 ParametersT = TypeVar("ParametersT", bound=BaseModel)
 OutputT = TypeVar("OutputT")
+
+
+@contextmanager
+def loading(path: Path) -> Generator[Path]:
+    """Convert the exceptions of a block that loads a model's file to ModelUnavailableError with one line."""
+    try:
+        yield path
+    except FileNotFoundError:
+        raise ModelUnavailableError(f"there is no model at {path}: make one with the command train") from None
+    except Exception as error:
+        raise ModelUnavailableError(f"{path} cannot be loaded: {type(error).__name__}") from error
 
 
 class InferenceModel(ABC, Generic[InputT, ParametersT, OutputT]):

@@ -2,14 +2,17 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from ..base_settings import ServiceSettings
+from ..errors import InvalidInputError
 from ..registry.selection import BaseFiles
 from .config import TrainingConfig
+
+ExampleT = TypeVar("ExampleT")
 
 WORKSPACE = "training"
 """Folder in `model_cache` with copies of the examples, checkpoints and the new model, until that is published."""
@@ -30,6 +33,27 @@ class TrainingData(Protocol):
 def split_fraction(key: str) -> float:
     """Return a number from 0 to 1 that depends on the key alone: hold out the examples for which it is small."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest()) / 2**48
+
+
+class Split(NamedTuple, Generic[ExampleT]):
+    """Examples to train on, and those held out for evaluation."""
+
+    train: list[ExampleT]
+    held_out: list[ExampleT]
+
+
+def split(examples: Sequence[ExampleT], key: Callable[[ExampleT], str], holdout: float) -> Split[ExampleT]:
+    """Hold out about the fraction `holdout` of the examples, chosen by a hash of their keys.
+
+    Raises:
+        InvalidInputError: There are too few examples.
+    """
+    parts = Split[ExampleT]([], [])
+    for each in examples:
+        parts[split_fraction(key(each)) < holdout].append(each)
+    if not all(parts):
+        raise InvalidInputError(f"{len(examples)} examples are too few to hold out {holdout:g}")
+    return parts
 
 
 @dataclass(frozen=True)
@@ -108,7 +132,7 @@ class TrainingTask(ABC, Generic[ConfigT, DataT, ModelT]):
     def load_data(self, cache: Path) -> DataT:
         """Read the examples and hold out a part of them.
 
-        Choose the held-out examples with `split_fraction`, so that they stay the same when examples are added.
+        Choose the held-out examples with `split`, so that they stay the same when examples are added.
 
         Args:
             cache: Folder for files that are kept until the training ends.

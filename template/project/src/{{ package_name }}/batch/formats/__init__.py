@@ -1,6 +1,6 @@
 """File formats of records, and the choice among them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Literal
@@ -15,7 +15,7 @@ EXTENSIONS: MappingProxyType[str, Format] = MappingProxyType(
     {".txt": "lines", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 )
 
-_READERS: dict[Format, Callable[[IO[bytes], str], Iterator[Record]]] = {
+_READERS: dict[Format, Callable[[IO[bytes], Sequence[str]], Iterator[Record]]] = {
     "lines": lines.read,
     "jsonl": jsonl.read,
     "csv": csv.read,
@@ -38,21 +38,37 @@ def detect_format(path: Path, default: Format | None = None) -> Format:
     """
     found = EXTENSIONS.get(path.suffix.lower(), default)
     if found is None:
-        raise InvalidInputError(f"{path}: unknown extension; give --format or one of {', '.join(EXTENSIONS)}")
+        raise InvalidInputError(f"{path}: unknown extension; give the format, or use one of {', '.join(EXTENSIONS)}")
     return found
 
 
 def read_records(stream: IO[bytes], format: Format, column: str) -> Iterator[Record]:
-    """Yield the records of a binary stream; one that cannot be used has an error.
+    """Yield the records of a binary stream, whose texts are in a column; one that cannot be used has an error.
 
     Raises:
         InvalidInputError: The whole file cannot be used, for example because it lacks the column.
     """
-    for record in _READERS[format](stream, column):
+    for record in read_rows(stream, format, [column]):
         for name in RESULT_FIELDS:
             record.fields.pop(name, None)  # of an earlier run over the same file
-        if record.error is None:
-            record.error = text_problem(record.text)
+        text = record.fields.get(column)
+        if isinstance(text, str):
+            record.text = text
+            record.error = record.error or text_problem(text)
+        else:
+            record.error = record.error or f"no string in {column}"
+        yield record
+
+
+def read_rows(stream: IO[bytes], format: Format, columns: Sequence[str]) -> Iterator[Record]:
+    """Yield the records of a binary stream without their texts; one that lacks a column has an error.
+
+    Raises:
+        InvalidInputError: The whole file cannot be used, for example because it lacks a column.
+    """
+    for record in _READERS[format](stream, columns):
+        if record.error is None and (missing := [name for name in columns if name not in record.fields]):
+            record.error = f"no {' and no '.join(missing)}"
         yield record
 
 

@@ -2,21 +2,21 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 from ...errors import InvalidInputError
-from .record import MAX_LINE_BYTES, RESULT_FIELDS, Record, read_lines, to_json_line
+from .record import MAX_LINE_BYTES, RESULT_FIELDS, Record, read_lines, require_columns, to_json_line
 
 MAX_PENDING_RECORDS = 256
 """Bad records held back until a record with fields gives the header."""
 
 
-def read(stream: IO[bytes], column: str) -> Iterator[Record]:
-    """Yield a record for each row; its text is the cell of `column`.
+def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
+    """Yield a record for each row.
 
     Raises:
-        InvalidInputError: The header cannot be read, or lacks the column.
+        InvalidInputError: The header cannot be read, or lacks one of the columns.
     """
     csv.field_size_limit(MAX_LINE_BYTES)
     problems: dict[int, str] = {}
@@ -34,8 +34,7 @@ def read(stream: IO[bytes], column: str) -> Iterator[Record]:
         raise InvalidInputError(f"not CSV: {error}") from None
     if header is None:
         return
-    if column not in header:
-        raise InvalidInputError(f"no column called {column} among {', '.join(header)}; name one with --column")
+    require_columns(columns, header)
     while True:
         number = rows.line_num + 1
         row: list[str] = []
@@ -52,7 +51,7 @@ def read(stream: IO[bytes], column: str) -> Iterator[Record]:
         if not error and len(row) != len(header):
             error = f"{len(row)} fields, not {len(header)}"
         fields: dict[str, Any] = dict(zip(header, [*row, *[""] * len(header)], strict=False))
-        yield Record(number, fields[column], fields, error)
+        yield Record(number, fields=fields, error=error)
 
 
 class CsvWriter:

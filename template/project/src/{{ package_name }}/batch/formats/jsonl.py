@@ -1,14 +1,14 @@
 """JSON lines: one object or string a line."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from .record import Record, read_lines, to_json_line
 
 
-def read(stream: IO[bytes], column: str) -> Iterator[Record]:
-    """Yield a record for each line; its text is the field `column`, or the line itself if that is a string."""
+def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
+    """Yield a record for each line. A value that is no object becomes the field called like the first of `columns`."""
     for number, line, problem in read_lines(stream):
         if problem:
             yield Record(number, error=problem)
@@ -21,12 +21,7 @@ def read(stream: IO[bytes], column: str) -> Iterator[Record]:
         except (ValueError, RecursionError) as error:
             yield Record(number, error=f"not JSON: {error}")
             continue
-        fields = value if isinstance(value, dict) else {column: value}
-        text = fields.get(column)
-        if isinstance(text, str):
-            yield Record(number, text, fields)
-        else:
-            yield Record(number, fields=fields, error=f"no string called {column}")
+        yield Record(number, fields=value if isinstance(value, dict) else {columns[0]: value})
 
 
 class JsonlWriter:

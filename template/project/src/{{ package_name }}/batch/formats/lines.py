@@ -1,16 +1,15 @@
 """Plain text: one input a line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from .record import Record, read_lines, to_json_line
 
 
-def read(stream: IO[bytes], column: str) -> Iterator[Record]:
-    """Yield a record for each line."""
+def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
+    """Yield a record for each line, whose only field is called like the first of `columns`."""
     for number, line, error in read_lines(stream):
-        text = line.rstrip("\r\n")
-        yield Record(number, text, {column: text}, error)
+        yield Record(number, fields={columns[0]: line.rstrip("\r\n")}, error=error)
 
 
 class LineWriter:

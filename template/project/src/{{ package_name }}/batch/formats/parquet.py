@@ -1,20 +1,20 @@
 """Parquet; needs the extra `parquet`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from ...errors import InvalidInputError
-from .record import RESULT_FIELDS, Record
+from .record import RESULT_FIELDS, Record, require_columns
 
 BATCH_ROWS = 256
 """Rows held in memory at once."""
 
 
-def read(stream: IO[bytes], column: str) -> Iterator[Record]:
-    """Yield a record for each row; its text is the value of `column`.
+def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
+    """Yield a record for each row.
 
     Raises:
-        InvalidInputError: The file is damaged or lacks the column, or pyarrow is not installed.
+        InvalidInputError: The file is damaged or lacks one of the columns, or pyarrow is not installed.
     """
     arrow, parquet = _import_pyarrow()
     try:
@@ -22,9 +22,7 @@ def read(stream: IO[bytes], column: str) -> Iterator[Record]:
         table = parquet.ParquetFile(stream, buffer_size=1 << 20, pre_buffer=False)
     except arrow.ArrowInvalid as error:
         raise InvalidInputError(f"not a Parquet file: {error}") from None
-    names = table.schema_arrow.names
-    if column not in names:
-        raise InvalidInputError(f"no column called {column} among {', '.join(names)}; name one with --column")
+    require_columns(columns, table.schema_arrow.names)
     number = 0
     batches = table.iter_batches(batch_size=BATCH_ROWS)
     while True:
@@ -36,11 +34,7 @@ def read(stream: IO[bytes], column: str) -> Iterator[Record]:
             return
         for fields in batch.to_pylist():
             number += 1
-            text = fields[column]
-            if isinstance(text, str):
-                yield Record(number, text, fields)
-            else:
-                yield Record(number, fields=fields, error=f"no string in {column}")
+            yield Record(number, fields=fields)
 
 
 class ParquetWriter:

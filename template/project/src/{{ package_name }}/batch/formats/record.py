@@ -1,9 +1,11 @@
 """Parts that all formats share: records, the interface of a writer, and lines of limited length."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
+
+from ...errors import InvalidInputError
 
 MAX_LINE_BYTES = 10_000_000
 """A longer line becomes an error of its own and is never held in memory."""
@@ -32,6 +34,12 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Write what is buffered. Leave the stream open."""
+
+
+def require_columns(wanted: Iterable[str], found: Sequence[str]) -> None:
+    """Raise InvalidInputError if a file lacks a column."""
+    if missing := [name for name in wanted if name not in found]:
+        raise InvalidInputError(f"no column called {', '.join(missing)} among {', '.join(found) or 'none'}")
 
 
 def text_problem(text: str) -> str | None:
