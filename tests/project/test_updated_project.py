@@ -1,5 +1,6 @@
 """A project with its owner's edits still passes its own linters and tests after an update."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,31 @@ def test_an_updated_project_is_clean_and_passes_its_tests(
     update = copier("update", "--defaults", "--quiet", cwd=path)
     assert update.returncode == 0, update.stderr
     assert_clean(path)
-    done = Project(path, environment).make("lint", "test")
+    project = Project(path, environment)
+    done = project.make("lint", "test")
     assert done.returncode == 0, done.stdout + done.stderr
+    if (path / "src/my_project/db").exists():
+        assert_both_migrations_apply(project, f"sqlite:///{tmp_path}/jobs.sqlite")
     greet = run([path / ".venv/bin/my-project", "greet"], cwd=path, env=environment)
     assert greet.stdout == "Hello\n", greet.stderr
     setting = "from my_project.components import get_settings; print(get_settings().new_setting)"
     assert run([path / ".venv/bin/python", "-c", setting], cwd=path, env=environment).stdout == "1\n"
+
+
+def assert_both_migrations_apply(project: Project, database: str) -> None:
+    """Migrate a database from before the update, which has a table of the owner, to the maintainer's migration."""
+
+    def migrate(*revision: str) -> str:
+        done = project.run("migrate", *revision, MY_PROJECT_DATABASE=database)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    def found() -> dict[str, str]:
+        doctor = project.run("doctor", "--json", MY_PROJECT_DATABASE=database)
+        return next(each for each in json.loads(doctor.stdout) if each["check"] == "database")
+
+    migrate("0002")
+    assert "0002, own:a1" in migrate("own:a1")
+    assert "run the command migrate" in found()["found"]
+    assert "0003, own:a1" in migrate()
+    assert found()["state"] == "ok"

@@ -59,6 +59,51 @@ class CountJob(JobType[CountArguments]):
 
 JOB_TYPES.append(CountJob())
 '''
+JOB_IMPORTS = """from pydantic import BaseModel
+
+from . import orders  # noqa: F401
+from .jobs.context import JobContext
+"""
+TABLE = '''"""A table of the owner."""
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .db.models import Base
+
+
+class Order(Base):
+    """An order."""
+
+    __tablename__ = "orders"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+'''
+MIGRATION = '''"""Create the table of orders."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "a1"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Upgrade to this revision."""
+    op.create_table(
+        "orders",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_orders"),
+    )
+
+
+def downgrade() -> None:
+    """Downgrade from this revision."""
+    op.drop_table("orders")
+'''
 COMMAND = '''"""A command of the owner."""
 
 from ..components import get_settings
@@ -108,6 +153,9 @@ def live(project: Path) -> dict[str, str]:
         change(f"{sources}/model.py", lambda text: text + MODEL, MODEL)
         change(f"{sources}/routes.py", lambda _: ROUTES, ROUTES)
         change("tests/test_routes.py", lambda text: text + TEST, TEST)
+        if (project / sources / "db").exists():
+            write(f"{sources}/orders.py", TABLE)
+            write(f"{sources}/migrations/0001_orders.py", MIGRATION)
         change(f"{sources}/job_types.py", _with_job, JOB)
         change(f"{sources}/training.yaml", lambda text: text + COMMENT, COMMENT)
         change("pyproject.toml", lambda text: text.replace("own = [\n", f"own = [\n{DEPENDENCY}"), DEPENDENCY)
@@ -147,5 +195,4 @@ def _at_the_mark(lines: str) -> Edit:
 
 
 def _with_job(text: str) -> str:
-    imports = "from pydantic import BaseModel\n\nfrom .jobs.context import JobContext\nfrom .jobs.predict import"
-    return text.replace("from .jobs.predict import", imports) + JOB
+    return text.replace("from .jobs.predict import", f"{JOB_IMPORTS}from .jobs.predict import") + JOB
