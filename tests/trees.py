@@ -26,6 +26,7 @@ class Tree:
 
 def rendered(sets: Iterable[dict[str, Any]], template: Path, folder: Path) -> list[Tree]:
     """Return a tree in the folder for each set of answers, made by as many processes as there are CPUs."""
+    folder.mkdir(exist_ok=True)
     with ProcessPoolExecutor(initializer=compile_once) as pool:
         return list(pool.map(partial(_render, template, folder), *zip(*enumerate(sets), strict=True)))
 
