@@ -13,11 +13,12 @@ from my_project import components
 from my_project.cli.program import app
 from my_project.errors import InvalidInputError, ModelUnavailableError
 from my_project.model import FILE, Model
-from my_project.ratings import Rating
+from my_project.ratings import Rating, make_ratings
 from my_project.registry.store import Registry
 from my_project.settings import Settings
 from my_project.training.rows import load_rows
 from my_project.training.task import split
+from my_project.training_task import Config, Ratings, Task
 
 
 @pytest.fixture
@@ -86,3 +87,17 @@ def test_a_broken_file_of_rows_is_refused(tmp_path: Path, name: str, content: st
 def test_too_few_examples_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="0 examples are too few to hold out"):
         split([], str, 0.1)
+
+
+def test_no_model_has_learned_from_ratings_that_are_held_out_later(tmp_path: Path) -> None:
+    ratings = make_ratings()
+
+    def load(name: str, part: list[Rating]) -> Ratings:
+        rows = "".join(json.dumps(each._asdict()) + "\n" for each in part)
+        (tmp_path / f"{name}.jsonl").write_text(rows)
+        return Task(Config(data=tmp_path / f"{name}.jsonl"), Settings()).load_data(tmp_path)
+
+    found, before = load("all", ratings), load("half", ratings[::2])
+    assert 0.05 < len(found.held_out) / len(ratings) < 0.15
+    assert set(found.held_out).isdisjoint(before.train)
+    assert set(found.train).isdisjoint(found.held_out)
