@@ -45,7 +45,7 @@ def test_a_model_of_the_owner_needs_only_files_of_the_owner(
     assert [path for path in added if is_owners(path)] == [], "a file of the example is back"
     missing = [path for path, text in arriving.items() if text not in (project.path / path).read_text("utf-8")]
     assert missing == []
-    check(project, "lint", "test")
+    check(project, "test")
 
 
 def check(project: Project, *verbs: str) -> None:
