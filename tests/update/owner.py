@@ -48,7 +48,7 @@ class CountArguments(BaseModel):
 class CountJob(JobType[CountArguments]):
     """A job of the owner: count the lines of a file."""
 
-    name = "count"
+    name = "lines"
     arguments = CountArguments
 
     def run(self, arguments: CountArguments, context: JobContext) -> dict[str, Any]:
