@@ -100,7 +100,9 @@ def arrives(template: Path, project: Path) -> dict[str, str]:
 def packages(project: Path) -> list[Path]:
     """Return the folders of packages of ours that have modules."""
     found = {path.parent.relative_to(project) for path in (project / "src").rglob("*.py")}
-    return sorted(path for path in found if path.name not in ("commands", "versions", "inference"))
+    # `commands` and `migrations` of the package are the owner's.
+    own = {path for path in found if path.match("src/*/migrations")}
+    return sorted(path for path in found - own if path.name not in ("commands", "versions", "inference"))
 
 
 def emitted(template: Path, path: Path) -> str:
