@@ -108,10 +108,13 @@ def metrics_with(text: str, port: int) -> str:
 
 
 def post(port: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> int:
-    """Return the status of the answer to a prediction."""
+    """Return the status of the answer to a prediction, over a connection of its own."""
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
-    connection.request("POST", "/predict", json.dumps(body), {"content-type": "application/json", **(headers or {})})
-    return connection.getresponse().status
+    with closing(connection):
+        headers = {"content-type": "application/json", **(headers or {})}
+        connection.request("POST", "/predict", json.dumps(body), headers)
+        with connection.getresponse() as response:
+            return response.status
 
 
 def is_open(port: int) -> bool:

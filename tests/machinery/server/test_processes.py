@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -51,12 +51,12 @@ def test_sigterm_lets_a_running_request_finish_and_ends_with_exit_code_0(monkeyp
     with served("-c", SLOW, "serve") as (process, lines), ThreadPoolExecutor() as pool:
         assert process.stdout
         port = address(lines).port or 0
-        kept = HTTPConnection("127.0.0.1", port, timeout=60)
-        assert get(kept, "/ready") == 200
-        answer = pool.submit(post, port, {"inputs": BODIES[0]})
-        assert process.stdout.readline() == "called\n"
-        process.terminate()
-        assert get(kept, "/ready") in (503, None), "answered as not ready, or closed already"
+        with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as kept:
+            assert get(kept, "/ready") == 200
+            answer = pool.submit(post, port, {"inputs": BODIES[0]})
+            assert process.stdout.readline() == "called\n"
+            process.terminate()
+            assert get(kept, "/ready") in (503, None), "answered as not ready, or closed already"
         while is_open(port):
             time.sleep(0.02)
         assert not answer.done(), "new requests are refused while the old one is computed"
