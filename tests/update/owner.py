@@ -58,27 +58,22 @@ class CountJob(JobType[CountArguments]):
 
 
 JOB_TYPES.append(CountJob())
-'''
-JOB_IMPORTS = """from pydantic import BaseModel
-
-from . import orders  # noqa: F401
-from .jobs.context import JobContext
-"""
-TABLE = '''"""A table of the owner."""
-
-from sqlalchemy.orm import Mapped, mapped_column
-
-from .db.models import Base
 
 
 class Order(Base):
-    """An order."""
+    """A table of the owner."""
 
     __tablename__ = "orders"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
 '''
+JOB_IMPORTS = """from pydantic import BaseModel
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .db.models import Base
+from .jobs.context import JobContext
+"""
 MIGRATION = '''"""Create the table of orders."""
 
 import sqlalchemy as sa
@@ -154,7 +149,6 @@ def live(project: Path) -> dict[str, str]:
         change(f"{sources}/routes.py", lambda _: ROUTES, ROUTES)
         change("tests/test_routes.py", lambda text: text + TEST, TEST)
         if (project / sources / "db").exists():
-            write(f"{sources}/orders.py", TABLE)
             write(f"{sources}/migrations/0001_orders.py", MIGRATION)
         change(f"{sources}/job_types.py", _with_job, JOB)
         change(f"{sources}/training.yaml", lambda text: text + COMMENT, COMMENT)

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from ..db import migrate
-from ..db.engine import connect
+from ..db.engine import DatabaseUnavailableError, connect
 from ..storage import Storage, StorageUnavailableError
 from . import Context, Finding
 
@@ -19,10 +19,12 @@ def database(context: Context) -> Finding:
     shown = url.render_as_string(hide_password=True)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         return Finding("database", "ok", f"{shown}, not created yet")
-    engine = connect(settings)
     try:
+        engine = connect(settings)
+    except (DatabaseUnavailableError, ImportError) as error:  # no address, or no driver for it
+        problem: str | None = str(error)
+    else:
         problem = migrate.problem(engine)
-    finally:
         engine.dispose()
     if problem:
         return Finding("database", "fail", f"{shown}: {problem}", f"{CHECK_ADDRESS}, or run the command migrate")
