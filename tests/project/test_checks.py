@@ -21,12 +21,13 @@ BUCKET: dict[str, Answer] = {
 DEFAULT: dict[str, Answer] = {"package_manager": "uv", "hf_task": "feature-extraction"}
 TRAINED: dict[str, Answer] = {"package_manager": "uv", "hf_task": "text-generation", "training": "manual"}
 TRAINED |= {"services": ["bucket"], "weights": "bucket"}
-CLASSIFIER: dict[str, Answer] = {"preset": "training", "package_manager": "uv", "hf_task": "text-classification"}
+TRAINING: dict[str, Answer] = {"preset": "training", "package_manager": "uv"}
+CLASSIFIER: dict[str, Answer] = {**TRAINING, "hf_task": "text-classification"}
 KINDS: list[dict[str, Answer]] = [
     # With torch and ONNX Runtime for tasks that support both.
     *({**DEFAULT, "hf_task": task} for task in TASKS if "onnx" in TASKS[task]["runtimes"]),
     TRAINED,
-    CLASSIFIER,
+    *({**TRAINING, "hf_task": task} for task in TASKS),
 ]
 
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from accelerate import PartialState
 from datasets import Dataset
-from transformers import EvalPrediction, PrinterCallback, Trainer, TrainingArguments, set_seed
+from transformers import EvalPrediction, PreTrainedModel, PrinterCallback, Trainer, TrainingArguments, set_seed
 
 from ..backends.torch import choose_device
 from ..errors import InvalidInputError, ModelUnavailableError
@@ -125,6 +125,7 @@ class TransformersTraining(TrainingTask[ConfigT, Examples, BaseLearner]):
         checkpoint = last_checkpoint(run)
         if checkpoint:
             self.log(f"resuming from {checkpoint.name}")
+            _load_weights(learner.network, checkpoint)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         learner.history = trainer.state.log_history
         return learner
@@ -200,6 +201,16 @@ class TransformersTraining(TrainingTask[ConfigT, Examples, BaseLearner]):
         )
         trainer.remove_callback(PrinterCallback)  # ProgressLines takes its place
         return trainer
+
+
+def _load_weights(network: torch.nn.Module, checkpoint: Path) -> None:
+    """Load the weights of a checkpoint into a model of transformers.
+
+    Such a model may save its weights under other names than those in memory, as ViT does. The Trainer itself leaves out
+    the weights whose names it does not find, and goes on with those of the base model.
+    """
+    if isinstance(network, PreTrainedModel):
+        network.load_state_dict(type(network).from_pretrained(checkpoint).state_dict())
 
 
 def last_checkpoint(folder: Path) -> Path | None:
