@@ -32,7 +32,7 @@ KINDS: list[dict[str, Answer]] = [
 
 
 @pytest.mark.parametrize(
-    "answers", rows(KINDS, [DEFAULT, TRAINED, CLASSIFIER]), ids=lambda answers: "-".join(map(str, answers.values()))
+    "answers", rows(KINDS, [DEFAULT, TRAINED]), ids=lambda answers: "-".join(map(str, answers.values()))
 )
 def test_a_new_project_is_clean_and_passes_its_tests(make_project: Make, answers: dict[str, Answer]) -> None:
     project = make_project(**answers)

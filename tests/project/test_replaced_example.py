@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import replacement
-from tests.conftest import TORCH_INDEX
+from tests.conftest import TORCH_INDEX, rows
 from tests.project.conftest import Project
 from tests.releases import NEWEST, assert_clean, commit, copied, git
 from tests.update import maintainer, program
@@ -20,7 +20,7 @@ def newer(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return maintainer.release(template, tmp_path_factory.mktemp("newer") / "template")
 
 
-@pytest.mark.parametrize("name", replacement.ANSWERS)
+@pytest.mark.parametrize("name", rows(replacement.ANSWERS, ["custom"]))
 def test_a_model_of_the_owner_needs_only_files_of_the_owner(
     newer: Path, name: str, tmp_path: Path, environment: dict[str, str]
 ) -> None:
