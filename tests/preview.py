@@ -19,7 +19,7 @@ VERSION = ("_commit", "# Checksum")
 
 def last_release() -> str:
     """Return the newest release that projects can be made from, or nothing before the first."""
-    return next((release for release, commit in reversed(releases().items()) if commit != "HEAD"), "")
+    return next(reversed(releases()), "")
 
 
 def make(template: Path, version: str, preset: str, folder: Path) -> None:

@@ -47,9 +47,9 @@ def as_options(data: dict[str, Any]) -> list[str]:
 
 
 def releases() -> dict[str, str]:
-    """Release -> its commit, of those that can be updated; before the first one, the last commit stands for one."""
-    listed = yaml.safe_load((ROOT / "tests/releases.yml").read_text("utf-8"))["releases"]
-    return listed or {"0.1.1": "HEAD"}
+    """Release -> its commit, of those that can be updated, the oldest first."""
+    listed: dict[str, str] = yaml.safe_load((ROOT / "tests/releases.yml").read_text("utf-8"))["releases"]
+    return listed
 
 
 def refused_releases() -> dict[str, str]:

@@ -9,9 +9,8 @@ from tests.answers import Answer
 from tests.conftest import TORCH_INDEX, rows
 from tests.program import run
 from tests.project.conftest import Project
-from tests.releases import assert_clean, copied, copier
+from tests.releases import assert_clean, copied, copier, releases
 from tests.update import maintainer, owner
-from tests.update.starts import starts
 
 pytestmark = pytest.mark.project
 
@@ -23,8 +22,8 @@ PROJECTS: dict[str, dict[str, Answer]] = {
 }
 
 
-@pytest.mark.parametrize("release", starts())
-@pytest.mark.parametrize("name", rows(PROJECTS, ["api", "custom"]))
+@pytest.mark.parametrize("release", releases())
+@pytest.mark.parametrize("name", rows(PROJECTS, ["custom"]))
 def test_an_updated_project_is_clean_and_passes_its_tests(
     template: Path, release: str, name: str, tmp_path: Path, environment: dict[str, str]
 ) -> None:

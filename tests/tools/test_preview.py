@@ -63,7 +63,7 @@ def test_summary_alone_has_no_patch(folders: tuple[Path, Path, Path], capfd: pyt
 
 @pytest.mark.parametrize(
     ("listed", "last"),
-    [({"0.1.1": "HEAD"}, ""), ({}, ""), ({"v0.9.0": "c0ffee", "v0.10.0": "decade"}, "v0.10.0")],
+    [({}, ""), ({"v0.9.0": "c0ffee", "v0.10.0": "decade"}, "v0.10.0")],
 )
 def test_last_release(listed: dict[str, str], last: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview, "releases", lambda: listed)

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from tests.answers import CHOICES
-from tests.releases import NEWEST, commit, copied, git, package
+from tests.releases import NEWEST, commit, copied, git, package, releases
 from tests.update import maintainer, program
 from tests.update.ownership import is_owners
-from tests.update.starts import starts
 
 LEFT_OUT: dict[str, str] = {}
 """Path that a release has, and the working tree not even a stub there -> why nobody can miss it.
@@ -72,11 +71,11 @@ def missing(old: set[str], new: set[str]) -> list[str]:
     return sorted(name for name in gone if is_owners(f"src/x/{name}") or is_owners(name) or name not in LEFT_OUT)
 
 
-@pytest.mark.parametrize("release", starts())
+@pytest.mark.parametrize("release", releases())
 def test_a_file_is_never_just_moved(lean: Path, template: Path, tmp_path: Path, release: str) -> None:
-    releases = [(template, release, row) for row in range(len(PROJECTS))]
+    before = [(template, release, row) for row in range(len(PROJECTS))]
     working_tree = [(lean, NEWEST, row) for row in range(len(PROJECTS))]
-    found = program.each(partial(emitted, tmp_path), [*releases, *working_tree])
+    found = program.each(partial(emitted, tmp_path), [*before, *working_tree])
     for data, old, new in zip(PROJECTS, found, found[len(PROJECTS) :], strict=False):
         assert missing(old, new) == [], f"{data}: put a stub at the old path"
 

@@ -8,10 +8,9 @@ import pytest
 
 from tests.answers import CHOICES
 from tests.conftest import rows
-from tests.releases import assert_clean, copied, git
+from tests.releases import assert_clean, copied, git, releases
 from tests.update import maintainer, owner, program
 from tests.update.imports import unresolved
-from tests.update.starts import starts
 
 LIVES = [
     (preset, manager)
@@ -30,7 +29,7 @@ def answers(preset: str, manager: str) -> dict[str, Any]:
     return {"preset": preset, "package_manager": manager} | ({"hf_task": "custom"} if preset == "cli" else {})
 
 
-@pytest.mark.parametrize("release", starts())
+@pytest.mark.parametrize("release", releases())
 @pytest.mark.parametrize("life", rows(LIVES, DIFFERENT), ids="-".join)
 def test_an_update_brings_everything_and_loses_nothing(
     newer: Path, tmp_path: Path, release: str, life: tuple[str, str]
