@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from databases import empty_database
 from example import INPUTS
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from my_project import components
 from my_project.db import engine as engines
@@ -39,13 +40,24 @@ def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setti
         monkeypatch.setenv("MY_PROJECT_STORAGE", f"{tmp_path}/files")
         monkeypatch.setenv("MY_PROJECT_RECORD_PREDICTIONS", "true")
         components.get_settings.cache_clear()
-        migrate.migrate(connect(components.get_settings()))
+        with opened(components.get_settings()) as database:
+            migrate.migrate(database)
         yield components.get_settings()
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Engine]:
+    """Yield the database of the settings; close its connections afterwards."""
+    database = connect(settings)
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 def recorded() -> list[str]:
     """Return the ids of the recorded requests, in order."""
-    with connect(components.get_settings()).connect() as connection:
+    with opened(components.get_settings()) as database, database.connect() as connection:
         return list(connection.scalars(select(PredictionRow.request).order_by(PredictionRow.id)))
 
 
@@ -66,10 +78,9 @@ def test_a_blocked_database_delays_no_request_and_receives_the_rows_later(
 ) -> None:
     monkeypatch.setattr(engines, "CONNECT_TIMEOUT_SECONDS", 0.05)
     body = {"inputs": base64.b64encode(INPUTS[0]).decode() if isinstance(INPUTS[0], bytes) else INPUTS[0]}
-    database = connect(recording)
-    lock = "BEGIN EXCLUSIVE" if database.dialect.name == "sqlite" else "LOCK TABLE predictions IN EXCLUSIVE MODE"
     app = create_app(recording, components.server_components(recording))
-    with TestClient(app) as client:
+    with opened(recording) as database, TestClient(app) as client:
+        lock = "BEGIN EXCLUSIVE" if database.dialect.name == "sqlite" else "LOCK TABLE predictions IN EXCLUSIVE MODE"
         app.state.engine.loading.result(timeout=60)
         with database.connect() as connection:
             connection.exec_driver_sql(lock)
