@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.copy_time import measure, ratios
 
-SLACK = 1.2
-"""One round on a busy machine differs by less from the median of many."""
+SLACK = 1.35
+"""One round on a busy machine, or another machine, differs by less from the median of many."""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not say what CPU time other processes take")
