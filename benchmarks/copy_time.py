@@ -58,7 +58,7 @@ def measure(rounds: int) -> dict[str, list[Taken]]:
     """Return what each round takes for each of `copy`, `minimal` and `update`; a first round does not count."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where it is set, Copier is compiled anew in each process
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where it is set, each process compiles Copier again
         os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
         template, smallest = releases.clone(folder / "template"), minimal(folder / "minimal-template")
         project = releases.copied(template, releases.NEWEST, folder / "project")

@@ -2,7 +2,7 @@
 
 A platform runs in containers as in production, with two workers and jobs that come all the time. In turns something of
 it is killed with SIGKILL, paused (a worker for longer than its lease, so that its job is another's when it wakes up),
-started anew or cut off from the network. A job that was accepted must end as it should, once; what a client had no
+restarted or cut off from the network. A job that was accepted must end as it should, once; what a client had no
 answer to it asks for again, with the same key. Needs a Docker engine, and a network or a package cache.
 """
 

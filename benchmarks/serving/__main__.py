@@ -3,7 +3,7 @@
 The default project with torch and with ONNX Runtime in 32 and in 8 bits, a naive FastAPI application, LitServe, BentoML
 and `batched` serve all-MiniLM-L6-v2 with its real weights in turn, on the same cores, to the same client, which is the
 project's own `bench`. Requests hold one text: of 32 tokens, or of mixed 8 to 128. Closed loops of 1, 16 and 64 clients;
-each contestant is started anew in each round, in another order, and medians over the rounds are compared. The ceiling
+each contestant is restarted in each round, in another order, and medians over the rounds are compared. The ceiling
 is the same predictor in a loop, without a server, on what the client leaves of the processors. Then three overloads:
 twice as many requests a second as were answered, in an open loop. Needs Linux, make, git, a network or a package cache;
 TORCH_INDEX may name a mirror of PyTorch's index.

@@ -20,7 +20,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    """Lets the next test read its own settings."""
+    """Let the next test read its own settings."""
     yield
     get_settings.cache_clear()
 

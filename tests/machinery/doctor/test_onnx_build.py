@@ -12,7 +12,7 @@ from my_project.doctor import Context, onnx_build
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    """Lets the next test read its own settings."""
+    """Let the next test read its own settings."""
     yield
     get_settings.cache_clear()
 
