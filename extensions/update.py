@@ -358,6 +358,12 @@ def has_commit(template: Path, name: str) -> bool:
     return attempt(["git", "rev-parse", "--quiet", "--verify", name + "^{commit}"], template).returncode == 0
 
 
+def is_same_commit(template: Path, one: str, other: str) -> bool:
+    """Return whether two names are those of the same commit, as HEAD and the last commit of a template without tags."""
+    first, second = (output(["git", "rev-parse", name + "^{commit}"], template) for name in (one, other))
+    return first == second != ""
+
+
 def target_release(template: Path, answers: Answers, wanted: str) -> str:
     """Return the release to update to: the one that was asked for, or else the newest one."""
     commit = answers.values["_commit"]
@@ -526,7 +532,7 @@ def update(arguments: list[str]) -> int:
     before = answers.values["_commit"]
     with cloned(answers) as template:
         release = target_release(template, answers, options.vcs_ref)
-        if release == before and not others and not options.ask:
+        if is_same_commit(template, release, before) and not others and not options.ask:
             print(f"Nothing to update: this project is at {before}.")
             return UPDATED
         entries = changelog(template, before, release)

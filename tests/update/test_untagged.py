@@ -1,7 +1,9 @@
 """A project made from a clone without tags is updated to the first tag, and to those after it."""
 
+import sys
 from pathlib import Path
 
+from tests.program import run
 from tests.releases import assert_clean, commit, git
 from tests.update import maintainer, owner, program
 
@@ -15,6 +17,8 @@ def test_a_project_of_a_clone_without_tags_can_be_updated(lean: Path, tmp_path: 
     assert done.code == 0, done.said
     git(project, "init", "--quiet")
     commit(project, "Start")
+    unchanged = run([sys.executable, "tools/update.py"], cwd=project)
+    assert unchanged.stdout.startswith("Nothing to update"), unchanged.stdout + unchanged.stderr
     kept = owner.live(project)
     made_of = program.stored(project)["_commit"]
     assert made_of == git(template, "describe", "--tags", "--always").strip()
