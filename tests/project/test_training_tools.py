@@ -24,7 +24,7 @@ def trainee(make_project: Make, tmp_path: Path) -> tuple[Project, dict[str, str]
     """Return a project and settings for a tiny model, with training examples in the folder of the test."""
     project = make_project(**CLASSIFIER)
     rows = project.python(
-        "import json, sys; sys.path.insert(0, 'tests'); import lessons; print(json.dumps(lessons.lessons()))"
+        "import json, sys; sys.path.insert(0, 'tests'); import example; print(json.dumps(example.training_examples()))"
     )
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in json.loads(rows)))
