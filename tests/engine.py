@@ -23,7 +23,7 @@ from tests.releases import git
 
 T = TypeVar("T")
 
-PATIENCE = 120
+PATIENCE = 300
 """Seconds until something that ought to happen counts as never happening."""
 
 

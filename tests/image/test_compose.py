@@ -123,7 +123,10 @@ def test_development_serves_real_embeddings_and_takes_edits_and_a_debugger(
     try:
         done = compose("up", "--detach", "--wait", f"--wait-timeout={PATIENCE}")
         assert done.returncode == 0, done.stdout + done.stderr + compose("logs").stdout
-        until(f"{url}/ready", "ready")
+        try:
+            until(f"{url}/ready", "ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}:\n{compose('logs').stdout}") from None
         embedding = httpx.post(f"{url}/predict", json={"inputs": "A cat."}).json()
         assert len(embedding) == 384
         assert sum(value * value for value in embedding) == pytest.approx(1, abs=1e-3)
