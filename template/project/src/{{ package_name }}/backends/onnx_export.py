@@ -20,9 +20,11 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from ..base_settings import ServiceSettings
 from ..errors import ModelUnavailableError
+from ..inference.batching import Item
 from ..inference.model_files import MANIFEST, identify, locate
 from .base import BackendModel
 from .onnx import FACTS, GRAPHS, is_exported, load_exported, source_digest
+from .session_pool import SessionPool
 from .torch import TaskGraph, load_torch
 
 TOLERANCE = 1e-3
@@ -33,8 +35,9 @@ MIN_AGREEMENT = 0.98
 
 NOISY_LOGGERS = ("torch", "torch.onnx", "onnxscript", "onnx_ir")
 
-OPSET = 23
-"""ONNX operator set. This one has attention as a single operator, which is a sixth faster."""
+OPSETS = (23, 22)
+"""ONNX operator sets, best first. 23 has attention as one operator, which is a sixth faster, and rotary positions as
+another one, which ONNX Runtime refuses for some networks."""
 
 QUANTISED = ["MatMul", "Gather"]
 """Operators whose weights become 8-bit integers, for each channel; activations are quantised as they come."""
@@ -121,17 +124,8 @@ def _make(weights: Path, folder: Path, settings: ServiceSettings, spec: ExportSp
     _write_manifest(folder, settings)
 
     report("exporting")
-    example = _tensors(model.collate(model.preprocess(inputs[:3], spec.parameters)))
-    options: dict[str, Any] = {"dynamo": True, "opset_version": OPSET, "verbose": False}
-    options |= {"dynamic_shapes": dict(spec.graph.dynamic_shapes), "output_names": list(spec.graph.output_names)}
-    try:
-        program: Any = torch.onnx.export(backend.graph, (), kwargs=example, **options)
-    except Exception as error:  # the exporter raises many kinds of exceptions
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelUnavailableError(f"{name} cannot be exported: {reason[0]}; keep runtime torch") from error
-    _forget_shapes(program.model.graph)
-    # Weights in a file of their own are mapped into memory, where processes share them.
-    program.save(folder / GRAPHS["fp32"], external_data=True)
+    example = model.collate(_one_batch(model.preprocess(inputs, spec.parameters)))
+    _export_graph(backend.graph, example, folder / GRAPHS["fp32"], name)
 
     report("quantising")
     quantisation: dict[str, Any] = {"per_channel": True, "weight_type": QuantType.QInt8}
@@ -147,7 +141,7 @@ def _make(weights: Path, folder: Path, settings: ServiceSettings, spec: ExportSp
             found = spec.model.load(*load_exported(changed, spec.open_preprocessor), changed)
             predictions = found.predict(inputs, spec.parameters)
         except Exception as error:  # the runtime's exceptions share no other base
-            reason = str(error).strip().splitlines()[0]
+            reason = f"{_reason(error)}; keep runtime torch"
             raise ModelUnavailableError(f"{name} cannot be computed when exported: {reason}") from error
         return [measure(*pair) for pair in zip(predictions, expected, strict=True)]
 
@@ -168,8 +162,49 @@ def _make(weights: Path, folder: Path, settings: ServiceSettings, spec: ExportSp
     report(refusal)
 
 
-def _tensors(batch: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(array) for name, array in batch.items()}
+def _one_batch(items: Sequence[Item]) -> list[Item]:
+    """Return the items that may share a batch with the first one, three at most; two of the first if there is no other.
+
+    The exporter takes a size of 1 for one that never changes.
+    """
+    together = [item for item in items if item.group == items[0].group][:3]
+    return together if len(together) > 1 else together * 2
+
+
+def _reason(error: Exception) -> str:
+    """Return why an exporter or a runtime failed, in one line: exporters wrap what happened in advice."""
+    cause = error
+    while cause.__cause__ is not None and isinstance(cause.__cause__, Exception):
+        cause = cause.__cause__
+    lines = [line for line in str(cause).strip().splitlines() if line.strip()] or ["no reason given"]
+    return f"{type(cause).__name__}: {lines[0]}"[:300]
+
+
+def _export_graph(graph: TaskGraph, example: dict[str, np.ndarray], target: Path, name: str) -> None:
+    """Write the graph in 32 bits, with the first operator set that ONNX Runtime computes the example with.
+
+    Raises:
+        ModelUnavailableError: There is none.
+    """
+    shapes = {each: dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for each, axes in graph.dynamic_axes.items()}
+    options: dict[str, Any] = {"dynamo": True, "verbose": False, "dynamic_shapes": {"batch": shapes}}
+    options |= {"input_names": list(example), "output_names": list(graph.output_names)}
+    batch = {each: torch.from_numpy(array) for each, array in example.items()}
+    for opset in OPSETS:
+        try:
+            program: Any = torch.onnx.export(graph, (), kwargs={"batch": batch}, opset_version=opset, **options)
+        except Exception as error:  # the exporter raises many kinds of exceptions
+            raise ModelUnavailableError(f"{name} cannot be exported: {_reason(error)}; keep runtime torch") from error
+        _forget_shapes(program.model.graph)
+        # Weights in a file of their own are mapped into memory, where processes share them.
+        program.save(target, external_data=True)
+        try:
+            SessionPool(target, "cpu", 1).run(example)
+            return
+        except Exception as error:  # the runtime's exceptions share no other base
+            if opset == OPSETS[-1]:
+                reason = f"{_reason(error)}; keep runtime torch"
+                raise ModelUnavailableError(f"{name} cannot be computed when exported: {reason}") from error
 
 
 def _forget_shapes(graph: Any) -> None:

@@ -1,10 +1,9 @@
 """PyTorch: load a model with transformers, and run its graph."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,19 +17,12 @@ from .cpu_threads import ConcurrentRuns
 CORES = torch.get_num_threads()
 """Cores of this process, read before a thread is given a part of them."""
 
-TEXT_SHAPES = MappingProxyType(
-    {name: {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC} for name in ("input_ids", "attention_mask")}
-)
-"""Axes of token ids and mask that may have any size: batch and length."""
-
 
 class TaskGraph(torch.nn.Module, ABC):
     """The computation of a task in torch. The backend runs it, and the export to ONNX traces it."""
 
     output_names: ClassVar[tuple[str, ...]]
     """Names of what `forward` returns: a tensor, or a tuple of tensors."""
-    dynamic_shapes: ClassVar[Mapping[str, dict[int, Any]]]
-    """Axes of each input of `forward` that may have any size."""
 
     def __init__(self, network: Any, preprocessor: Any, facts: Mapping[str, Any]) -> None:
         super().__init__()
@@ -47,6 +39,15 @@ class TaskGraph(torch.nn.Module, ABC):
             ModelUnavailableError: The files cannot be loaded, or are of a model for another task.
         """
 
+    @property
+    def dynamic_axes(self) -> Mapping[str, Sequence[int]]:
+        """Axes of each input that may have any size."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def forward(self, batch: dict[str, torch.Tensor]) -> Any:
+        """Return the outputs for a batch of inputs by name."""
+
 
 class TorchBackend(Backend):
     """Runs a graph with torch. On a CPU, batches that run at the same time share the cores."""
@@ -60,7 +61,7 @@ class TorchBackend(Backend):
         """Return the outputs of the graph by name, as 32-bit floats."""
         inputs = {name: torch.from_numpy(array).to(self.device) for name, array in batch.items()}
         with torch.inference_mode(), self.shared_cores():
-            outputs = self.graph(**inputs)
+            outputs = self.graph(inputs)
         tensors = outputs if isinstance(outputs, tuple) else (outputs,)
         named = zip(self.graph.output_names, tensors, strict=True)
         return {name: tensor.float().cpu().numpy() for name, tensor in named}
@@ -123,19 +124,25 @@ def load_pretrained(auto_class: Any, folder: Path, **options: Any) -> Any:
         raise ModelUnavailableError(f"{folder} cannot be loaded: {lines[0]}") from None
 
 
-def load_network(auto_class: Any, folder: Path, device: torch.device) -> Any:
+def load_network(auto_class: Any, folder: Path, device: torch.device, unused: Sequence[str] = ()) -> Any:
     """Return the network in a folder, in 32 bits and evaluation mode, on a device.
 
+    Args:
+        auto_class: The class of transformers for the task.
+        folder: The files of the model.
+        device: Where to compute.
+        unused: Beginnings of the names of weights that the task does not need.
+
     Raises:
-        ModelUnavailableError: The files cannot be loaded.
+        ModelUnavailableError: The files cannot be loaded, or lack weights.
     """
-    return load_pretrained(auto_class, folder, dtype=torch.float32).to(device).eval()
-
-
-def max_input_tokens(tokenizer: Any, network: Any) -> int:
-    """Return the length of the longest input that tokenizer and network take, in tokens."""
-    positions = getattr(network.config, "max_position_embeddings", None) or tokenizer.model_max_length
-    padding = getattr(network.config, "pad_token_id", None)
-    if network.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "esm") and padding is not None:
-        positions -= padding + 1  # their positions begin after the id of the padding token
-    return min(tokenizer.model_max_length, positions)
+    network, report = load_pretrained(auto_class, folder, dtype=torch.float32, output_loading_info=True)
+    lacking = [name for name in report["missing_keys"] if not name.startswith(tuple(unused))]
+    lacking += [str(each[0]) for each in report["mismatched_keys"]]
+    if lacking:
+        example = min(lacking)
+        raise ModelUnavailableError(
+            f"{folder} lacks {len(lacking)} weights of {type(network).__name__}, such as {example}: it was made for "
+            "another task, or a file is missing"
+        )
+    return network.to(device).eval()

@@ -4,7 +4,7 @@ import itertools
 import random
 from typing import Any
 
-from pydantic import TypeAdapter
+from ..inference.schemas import TaskSchemas
 
 WORDS = "the of and to in a is that for it was on are as with his they at be this from have".split()  # noqa: SIM905
 """Common words, most of them one token each."""
@@ -16,13 +16,13 @@ def make_texts(count: int, shortest: int = 8, longest: int = 128, seed: int = 0)
     return [" ".join(draw.choices(WORDS, k=draw.randint(shortest, longest))) for _ in range(count)]
 
 
-def schema_examples(input_type: Any, count: int) -> list[Any]:
-    """Return the examples of an input's schema in turn, as many as requested.
+def repeat_examples(schemas: TaskSchemas, count: int) -> list[Any]:
+    """Return the examples of the input's schema in turn, as many as requested.
 
     Raises:
         ValueError: The schema has no examples.
     """
-    examples = TypeAdapter(input_type).json_schema().get("examples", [])
+    examples = schemas.examples()
     if not examples:
         raise ValueError("Input has no examples: add Field(examples=[...]) to it in schemas.py, or give --input")
     return list(itertools.islice(itertools.cycle(examples), count))

@@ -54,6 +54,17 @@ class InferenceModel(ABC, Generic[InputT, ParametersT, OutputT]):
     def predict_batch(self, items: Sequence[Item]) -> list[Any]:
         """Return a prediction for each item, in order. The items may belong to several requests."""
 
+    def warm_up(self, inputs: Sequence[InputT], parameters: ParametersT) -> None:
+        """Predict one input alone, then several together, before the first request. Raises what `predict` raises.
+
+        Args:
+            inputs: Examples of unlike length; the first one is predicted alone.
+            parameters: Those of a request without any.
+        """
+        self.predict(inputs[:1], parameters)
+        items = self.preprocess([*inputs, *inputs][:2], parameters)
+        self.predict_batch([item for item in items if item.group == items[0].group])
+
     def is_deterministic(self, parameters: ParametersT) -> bool:
         """Return whether the same input always gives the same prediction, which may then be cached."""
         return True

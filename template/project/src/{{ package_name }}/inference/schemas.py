@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 
 @dataclass(frozen=True)
@@ -15,3 +15,7 @@ class TaskSchemas:
     parameters: type[BaseModel]
     output: Any
     """Type of the prediction for one input."""
+
+    def examples(self) -> list[Any]:
+        """Return the examples of the input's schema, as JSON values; there may be none."""
+        return list(TypeAdapter(self.input).json_schema().get("examples", []))

@@ -6,6 +6,11 @@ from typing import Any
 import numpy as np
 from typing_extensions import TypedDict
 
+from ..errors import ModelUnavailableError
+
+ACTIVATIONS = {"Identity": "none", "Sigmoid": "sigmoid", "Softmax": "softmax"}
+"""Functions of torch that a CrossEncoder may be saved with, by the name of the function here."""
+
 
 class Label(TypedDict):
     """A label and its score, from 0 to 1 unless the parameters say otherwise."""
@@ -18,23 +23,41 @@ def label_facts(config: Any) -> dict[str, Any]:
     """Return what `best_labels` needs from a model's configuration."""
     return {
         "labels": [config.id2label[index] for index in range(config.num_labels)],
-        "multi_label": config.problem_type == "multi_label_classification" or config.num_labels == 1,
+        "function": _function(config),
     }
 
 
-def best_labels(
-    logits: np.ndarray, labels: Sequence[str], function: str | None, multi_label: bool, top_k: int | None
-) -> list[Label]:
+def _function(config: Any) -> str:
+    """Return how logits become scores, as the pipeline of transformers decides, or as a CrossEncoder was saved.
+
+    Source: transformers.TextClassificationPipeline.postprocess and
+    sentence_transformers.CrossEncoder.get_default_activation_fn.
+
+    Raises:
+        ModelUnavailableError: A CrossEncoder was saved with a function that is not supported.
+    """
+    saved = (getattr(config, "sentence_transformers", None) or {}).get("activation_fn")
+    saved = saved or getattr(config, "sbert_ce_default_activation_function", None)
+    if saved is not None:
+        name = str(saved).rpartition(".")[2]
+        if name not in ACTIVATIONS:
+            raise ModelUnavailableError(f"the model's activation function {saved} is not supported")
+        return ACTIVATIONS[name]
+    if config.problem_type == "regression":
+        return "none"
+    return "sigmoid" if config.problem_type == "multi_label_classification" or config.num_labels == 1 else "softmax"
+
+
+def best_labels(logits: np.ndarray, labels: Sequence[str], function: str, top_k: int | None) -> list[Label]:
     """Return the labels of one input, best first.
 
     Args:
         logits: One for each label.
         labels: Their names.
-        function: sigmoid, softmax or none; None is sigmoid for a multi-label model and softmax otherwise.
-        multi_label: Whether an input may have several labels.
+        function: sigmoid, softmax or none.
         top_k: How many to return; None returns all.
     """
-    scores = _scores(logits.astype(np.float64), function or ("sigmoid" if multi_label else "softmax"))
+    scores = _scores(logits.astype(np.float64), function)
     best = np.argsort(-scores, kind="stable")[:top_k]
     return [Label(label=labels[index], score=float(scores[index])) for index in best]
 

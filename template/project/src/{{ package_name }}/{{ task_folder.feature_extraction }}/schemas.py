@@ -4,7 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Input = Annotated[str, Field(min_length=1, description="A text.", examples=["A happy dog."])]
+Input = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="A text.",
+        examples=[
+            "A happy dog.",
+            "Investors were surprised by the quarterly report, which nobody had expected so soon.",
+        ],
+    ),
+]
 Output = list[float]
 
 

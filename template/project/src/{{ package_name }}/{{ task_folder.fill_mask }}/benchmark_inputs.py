@@ -1,11 +1,9 @@
 """Example inputs: texts of mixed length with a mask."""
 
 from ..benchmark.inputs import make_texts
-
-MASK = "<mask>"
-"""Placeholder for the missing word; other models may use another one."""
+from .schemas import EXAMPLE_MASK
 
 
 def make_inputs(count: int) -> list[str]:
     """Return texts of mixed length with a mask; always the same."""
-    return [f"{text} {MASK}" for text in make_texts(count)]
+    return [f"{text} {EXAMPLE_MASK}" for text in make_texts(count)]

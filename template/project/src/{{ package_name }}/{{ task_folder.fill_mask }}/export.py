@@ -20,7 +20,8 @@ def samples(graph: TaskGraph) -> list[str]:
     """Return texts of many lengths with the model's mask, as far as they fit."""
     tokenizer: TransformersTokenizer = graph.preprocessor
     texts = [text.format(mask=tokenizer.tokenizer.mask_token) for text in TEXTS]
-    return [text for text in texts if len(tokenizer.tokenizer(text)["input_ids"]) <= tokenizer.facts.max_tokens]
+    longest = tokenizer.facts.max_tokens
+    return [text for text in texts if longest is None or len(tokenizer.tokenizer(text)["input_ids"]) <= longest]
 
 
 def difference(one: Output, other: Output) -> float:

@@ -1,37 +1,25 @@
 """Fill-mask: the tokens that fit a mask."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from ..backends.base import Backend, BackendModel, ModelFiles
-from ..base_settings import ServiceSettings
+from ..backends.base import Backend, ModelFiles
 from ..errors import InvalidInputError, InvalidParameterError, ModelUnavailableError
 from ..inference.batching import BatchLimits, Item
-from .schemas import Fill, FillMaskParameters, Output
-from .tokenizer import TextTokenizer
+from .schemas import EXAMPLE_MASK, Fill, FillMaskParameters, Output
+from .text_model import TextModel
 
 
-class FillMaskModel(BackendModel[str, Any, Any]):
+class FillMaskModel(TextModel[str, Any, Any]):
     """Texts with a mask to tokens for it."""
 
     def __init__(self, files: ModelFiles, backend: Backend, limits: BatchLimits) -> None:
         super().__init__(files, backend, limits)
-        self.tokenizer: TextTokenizer = files.preprocessor
         if self.tokenizer.facts.mask_id is None:
             raise ModelUnavailableError(f"{self.name} has no mask token: it cannot fill masks")
         self.mask_id = self.tokenizer.facts.mask_id
-
-    @classmethod
-    def load(cls, files: ModelFiles, backend: Backend, settings: ServiceSettings) -> Self:
-        """Return the model, ready to predict.
-
-        Raises:
-            ModelUnavailableError: The model has no mask token.
-        """
-        limits = BatchLimits(settings.max_batch_size, settings.max_batch_tokens, settings.max_padding)
-        return cls(files, backend, limits)
 
     @property
     def mask(self) -> str:
@@ -39,7 +27,7 @@ class FillMaskModel(BackendModel[str, Any, Any]):
         return self.tokenizer.decode([self.mask_id])
 
     def preprocess(self, inputs: Sequence[str], parameters: FillMaskParameters) -> list[Item]:
-        """Return the token ids of each text.
+        """Return the tokens of each text.
 
         Raises:
             InvalidInputError: A text is too long, or has not exactly one mask.
@@ -47,14 +35,15 @@ class FillMaskModel(BackendModel[str, Any, Any]):
         """
         self._target_ids(parameters.targets)
         encoded = self.tokenizer.encode(inputs, may_truncate=False)
-        for ids in encoded:
-            if ids.count(self.mask_id) != 1:
-                raise InvalidInputError(f"a text has {ids.count(self.mask_id)} masks: write {self.mask} once")
-        return [Item(ids, parameters, len(ids)) for ids in encoded]
+        for each in encoded:
+            if (count := each["input_ids"].count(self.mask_id)) != 1:
+                raise InvalidInputError(f"a text has {count} masks: write {self.mask} once")
+        return self.items(inputs, encoded, parameters)
 
-    def collate(self, items: Sequence[Item]) -> dict[str, np.ndarray]:
-        """Return padded token ids and their mask."""
-        return self.tokenizer.pad([item.value for item in items])
+    def warm_up(self, inputs: Sequence[Any], parameters: Any) -> None:
+        """Predict inputs as the superclass does, with the model's mask in place of that of the examples."""
+        texts = [each.replace(EXAMPLE_MASK, self.mask) if isinstance(each, str) else each for each in inputs]
+        super().warm_up(texts, parameters)
 
     def postprocess(self, outputs: Mapping[str, np.ndarray], items: Sequence[Item]) -> list[Output]:
         """Return the tokens for the mask of each text, best first."""
@@ -66,7 +55,7 @@ class FillMaskModel(BackendModel[str, Any, Any]):
         scores = powers / powers.sum()
         tokens = np.array(self._target_ids(item.parameters.targets) or range(len(scores)))
         best = tokens[np.argsort(-scores[tokens], kind="stable")[: item.parameters.top_k]]
-        return [self._fill(item.value, int(token), float(scores[token])) for token in best]
+        return [self._fill(item.value["input_ids"], int(token), float(scores[token])) for token in best]
 
     def _target_ids(self, words: list[str] | None) -> list[int] | None:
         if words is None:

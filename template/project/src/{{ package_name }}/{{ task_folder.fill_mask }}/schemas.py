@@ -5,7 +5,20 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-Input = Annotated[str, Field(min_length=1, description="A text with one mask.", examples=["Paris is in <mask>."])]
+EXAMPLE_MASK = "<mask>"
+"""Placeholder for the missing word in examples; other models may use another one."""
+
+Input = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="A text with one mask.",
+        examples=[
+            f"Paris is in {EXAMPLE_MASK}.",
+            f"She opened the door, looked around, and {EXAMPLE_MASK} into the room without a word.",
+        ],
+    ),
+]
 
 
 class Fill(TypedDict):

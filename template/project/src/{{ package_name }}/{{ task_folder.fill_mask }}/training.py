@@ -11,15 +11,16 @@ from datasets import Dataset
 from pydantic import Field
 from transformers import (
     AutoModelForMaskedLM,
-    AutoTokenizer,
     DataCollatorForLanguageModeling,
     DataCollatorForTokenClassification,
 )
 
-from ..backends.torch import load_pretrained, max_input_tokens
+from ..backends.torch import load_pretrained
 from ..training.task import Metric
 from ..training.trainer import BaseLearner, TransformersTraining
 from ..training.trainer_config import TrainerConfig
+from .graph import FillMaskGraph
+from .text_graph import load_tokenizer
 
 IGNORED_LABEL = -100
 """Label of a token that is not to be predicted."""
@@ -41,9 +42,10 @@ class FillMaskLearner(BaseLearner):
     def __init__(self, folder: Path, config: FillMaskConfig, examples: Dataset, trainable: bool = True) -> None:
         """Load the model."""
         self.masked = config.masked
-        self.tokenizer = load_pretrained(AutoTokenizer, folder)
+        self.tokenizer = load_tokenizer(folder)
         self.network = load_pretrained(AutoModelForMaskedLM, folder, dtype=torch.float32)
-        self.max_tokens = min(config.max_tokens, max_input_tokens(self.tokenizer, self.network))
+        tokenizer = FillMaskGraph.assemble(self.network, self.tokenizer).preprocessor
+        self.max_tokens = tokenizer.truncated(config.max_tokens).facts.max_tokens
         self._mask = DataCollatorForLanguageModeling(self.tokenizer, mlm_probability=self.masked)
         self._pad = DataCollatorForTokenClassification(self.tokenizer)
 

@@ -1,7 +1,6 @@
 """Image classification in torch."""
 
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -29,7 +28,6 @@ class ImageClassificationGraph(TaskGraph):
     """From pixels (batch, 3, height, width) to logits (batch, labels)."""
 
     output_names = ("logits",)
-    dynamic_shapes = MappingProxyType({"pixel_values": {0: torch.export.Dim.DYNAMIC}})
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> Self:
@@ -44,9 +42,14 @@ class ImageClassificationGraph(TaskGraph):
             network, TransformersImageProcessor(processor), _pixel_facts(processor) | label_facts(network.config)
         )
 
-    def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
+    @property
+    def dynamic_axes(self) -> dict[str, tuple[int]]:
+        """Axes of each input that may have any size: the batch."""
+        return {"pixel_values": (0,)}
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the logits."""
-        logits: torch.Tensor = self.network(pixel_values=pixel_values).logits
+        logits: torch.Tensor = self.network(**batch).logits
         return logits
 
 

@@ -22,7 +22,8 @@ class ImageClassificationModel(BackendModel[bytes, Any, Any]):
         super().__init__(files, backend, limits)
         self.processor: ImageProcessor = files.preprocessor
         self.labels: list[str] = files.facts["labels"]
-        self.multi_label: bool = files.facts["multi_label"]
+        self.function: str = files.facts["function"]
+        """How logits become scores, unless the parameters say otherwise."""
 
     @classmethod
     def load(cls, files: ModelFiles, backend: Backend, settings: ServiceSettings) -> Self:
@@ -57,6 +58,6 @@ class ImageClassificationModel(BackendModel[bytes, Any, Any]):
     def postprocess(self, outputs: Mapping[str, np.ndarray], items: Sequence[Item]) -> list[Output]:
         """Return the labels of each image, best first."""
         return [
-            best_labels(logits, self.labels, item.parameters.function_to_apply, self.multi_label, item.parameters.top_k)
+            best_labels(logits, self.labels, item.parameters.function_to_apply or self.function, item.parameters.top_k)
             for logits, item in zip(outputs["logits"], items, strict=True)
         ]

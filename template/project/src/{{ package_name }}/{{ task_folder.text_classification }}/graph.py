@@ -4,32 +4,29 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification
 
-from ..backends.torch import TEXT_SHAPES, TaskGraph, load_network, load_pretrained, max_input_tokens
+from ..backends.torch import load_network
 from .labels import label_facts
-from .tokenizer import TransformersTokenizer, tokenizer_facts
+from .text_graph import TextGraph, load_tokenizer
 
 
-class TextClassificationGraph(TaskGraph):
-    """From token ids and mask, each (batch, length), to logits (batch, labels)."""
+class TextClassificationGraph(TextGraph):
+    """From the tokens of texts, each input (batch, length), to logits (batch, labels)."""
 
     output_names = ("logits",)
-    dynamic_shapes = TEXT_SHAPES
 
     @classmethod
     def load(cls, folder: Path, device: torch.device) -> Self:
         """Return the graph of the model in a folder, on a device.
 
         Raises:
-            ModelUnavailableError: The files cannot be loaded.
+            ModelUnavailableError: The files cannot be loaded, or the network cannot be computed.
         """
         network = load_network(AutoModelForSequenceClassification, folder, device)
-        pretrained = load_pretrained(AutoTokenizer, folder)
-        tokenizer = TransformersTokenizer(pretrained, max_input_tokens(pretrained, network))
-        return cls(network, tokenizer, tokenizer_facts(tokenizer) | label_facts(network.config))
+        return cls.assemble(network, load_tokenizer(folder), label_facts(network.config))
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the logits."""
-        logits: torch.Tensor = self.network(input_ids=input_ids, attention_mask=attention_mask).logits
+        logits: torch.Tensor = self.network(**batch, **self.options).logits
         return logits

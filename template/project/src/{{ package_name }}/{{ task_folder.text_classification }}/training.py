@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 from datasets import Dataset
 from pydantic import Field
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, EvalPrediction
+from transformers import AutoModelForSequenceClassification, EvalPrediction
 
-from ..backends.torch import load_pretrained, max_input_tokens
 from ..training.classification import Labels, accuracy
 from ..training.task import Metric
 from ..training.trainer import BaseLearner, TransformersTraining
 from ..training.trainer_config import TrainerConfig
+from .graph import TextClassificationGraph
+from .text_graph import load_tokenizer, pad_tensors
 
 
 class TextClassificationConfig(TrainerConfig):
@@ -33,20 +35,20 @@ class TextClassificationLearner(BaseLearner):
     ) -> None:
         """Load the model, with a new head for labels that it does not know."""
         self.labels = Labels(examples)
-        self.tokenizer = load_pretrained(AutoTokenizer, folder)
         self.network = self.labels.load_network(AutoModelForSequenceClassification, folder, trainable)
-        self.max_tokens = min(config.max_tokens, max_input_tokens(self.tokenizer, self.network))
-        self._pad = DataCollatorWithPadding(self.tokenizer)
+        graph = TextClassificationGraph.assemble(self.network, load_tokenizer(folder))
+        self.tokenizer = graph.preprocessor.truncated(config.max_tokens)
 
     def encode(self, batch: dict[str, list[Any]]) -> Mapping[str, Any]:
         """Tokenize the texts, truncated to `max_tokens`, and number the labels."""
         texts = [str(text) for text in batch["text"]]
-        features = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)
-        return {**features, "labels": [self.labels.number(label) for label in batch["label"]]}
+        encoded = self.tokenizer.encode(texts, truncate=True)
+        return {"text": encoded, "labels": [self.labels.number(label) for label in batch["label"]]}
 
     def collate(self, features: list[Any]) -> dict[str, Any]:
         """Pad the texts to the longest."""
-        return dict(self._pad(features))
+        labels = torch.tensor([each["labels"] for each in features])
+        return {**pad_tensors(self.tokenizer, [each["text"] for each in features]), "labels": labels}
 
     def compute_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
         """Return the accuracy."""
@@ -55,7 +57,7 @@ class TextClassificationLearner(BaseLearner):
     def save(self, folder: Path) -> None:
         """Write the network and the tokenizer."""
         self.network.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        self.tokenizer.tokenizer.save_pretrained(folder)
 
 
 class TextClassificationTraining(TransformersTraining[TextClassificationConfig]):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 
 import torch
 from transformers import StoppingCriteriaList
@@ -16,6 +16,12 @@ from ..inference.model import InferenceModel
 from .detokenizer import decode, truncate_at
 from .schemas import Generation, TextGenerationParameters
 from .streamer import Reader, Streamer
+
+if TYPE_CHECKING:
+    from .graph import TextGenerationGraph
+
+WARM_UP_TOKENS = 2
+"""Tokens that a warm-up generates."""
 
 SAMPLING = ("temperature", "top_k", "top_p")
 """Parameters that switch sampling on."""
@@ -46,9 +52,13 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
     def __init__(self, files: ModelFiles, backend: TorchBackend, limits: BatchLimits) -> None:
         self.name, self.revision = files.name, files.revision
         self.limits = limits
-        self._network: Any = backend.graph.network
+        self._graph = cast("TextGenerationGraph", backend.graph)
+        self._network: Any = self._graph.network
         self._tokenizer: Any = files.preprocessor
-        self._max_tokens: int = files.facts["max_tokens"]
+        self._max_tokens: int | None = files.facts["max_tokens"]
+        self._pads: bool = files.facts["pads"]
+        ends = self._network.generation_config.eos_token_id
+        self._ends = {ends} if isinstance(ends, int) else set(ends or ())
 
     @classmethod
     def load(cls, files: ModelFiles, backend: TorchBackend, settings: ServiceSettings) -> Self:
@@ -89,14 +99,22 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
 
     def _item(self, ids: list[int], text: str | None, parameters: TextGenerationParameters) -> Item:
         size = len(ids) + parameters.max_new_tokens
-        if size > self._max_tokens:
+        if not ids:
+            raise InvalidInputError("a prompt has no token: the model needs one at least")
+        if self._max_tokens is not None and size > self._max_tokens:
             raise InvalidInputError(
                 f"a prompt of {len(ids)} tokens and {parameters.max_new_tokens} new ones are more than "
                 f"the {self._max_tokens} that the model takes: shorten the prompt or lower max_new_tokens"
             )
         # Samples depend on the other prompts of a batch, so a prompt with a seed is computed alone.
         alike = parameters.model_dump_json(exclude={"return_full_text"}) if parameters.seed is None else object()
-        return Item(Prompt(ids, text), parameters, size, alike)
+        return Item(Prompt(ids, text), parameters, size, (alike, None if self._pads else len(ids)))
+
+    def warm_up(self, inputs: Sequence[Any], parameters: Any) -> None:
+        """Continue prompts by a few tokens."""
+        if isinstance(parameters, TextGenerationParameters):
+            parameters = parameters.model_copy(update={"max_new_tokens": WARM_UP_TOKENS})
+        super().warm_up(inputs, parameters)
 
     def is_deterministic(self, parameters: TextGenerationParameters) -> bool:
         """Return whether the parameters take the likeliest tokens."""
@@ -107,14 +125,14 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
         """Return a text for each prompt, or a `Turn` for a chat or a stream; all items have the same parameters."""
         parameters: TextGenerationParameters = items[0].parameters
         prompts = [item.value.ids for item in items]
-        features = self._tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self._network.device)
+        features = {name: tensor.to(self._network.device) for name, tensor in self._graph.pad(prompts).items()}
         if parameters.seed is not None:
             torch.manual_seed(parameters.seed)
         sampling = {name: getattr(parameters, name) for name in SAMPLING} if _samples(parameters) else {}
         options: dict[str, Any] = {
             "do_sample": _samples(parameters),
             "max_new_tokens": parameters.max_new_tokens,
-            "pad_token_id": self._tokenizer.pad_token_id,
+            "pad_token_id": self._graph.padding_id,
             **{name: value for name, value in sampling.items() if value is not None},
         }
         if parameters.repetition_penalty is not None:
@@ -125,12 +143,24 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
             streamer = Streamer(self._tokenizer, parameters.stop, reader)
             options |= {"streamer": streamer, "stopping_criteria": StoppingCriteriaList([streamer])}
         written = self._network.generate(**features, **options)[:, features["input_ids"].shape[1] :]
-        texts = [decode(self._tokenizer, ids) for ids in written.tolist()]
-        lengths = (written != self._tokenizer.pad_token_id).sum(dim=1).tolist()
-        return [
-            self._answer(item, truncate_at(text, parameters.stop), length)
-            for item, text, length in zip(items, texts, lengths, strict=True)
-        ]
+        answers = []
+        for item, ids in zip(items, written.tolist(), strict=True):
+            length = self._count(ids)
+            text = decode(
+                self._tokenizer, ids[: length + 1]
+            )  # with the token that ends a text, which may mean something
+            answers.append(self._answer(item, truncate_at(text, parameters.stop), length))
+        return answers
+
+    def _count(self, ids: list[int]) -> int:
+        """Return the number of tokens before the one that ends the text, or before the padding."""
+        for place, each in enumerate(ids):
+            if each in self._ends:
+                return place
+        length = len(ids)
+        while length and ids[length - 1] == self._graph.padding_id:
+            length -= 1
+        return length
 
     def _answer(self, item: Item, text: str, tokens: int) -> Generation | Turn:
         prompt: Prompt = item.value

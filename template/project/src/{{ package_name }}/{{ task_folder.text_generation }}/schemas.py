@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-Input = Annotated[str, Field(min_length=1, description="A prompt.", examples=["Once upon a time"])]
+Input = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="A prompt.",
+        examples=[
+            "Once upon a time",
+            "The committee met for the third time this year, and again it could not agree on",
+        ],
+    ),
+]
 StopSequence = Annotated[str, Field(min_length=1)]
 
 

@@ -12,13 +12,17 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from pydantic import Field
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, DataCollatorForTokenClassification
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from ..backends.torch import load_pretrained, max_input_tokens
+from ..backends.torch import load_pretrained
 from ..errors import InvalidInputError
 from ..training.task import Metric
 from ..training.trainer import BaseLearner, TransformersTraining
 from ..training.trainer_config import TrainerConfig
+from .graph import TextGenerationGraph
+
+IGNORED_LABEL = -100
+"""Label of a token that is not to be predicted."""
 
 
 class TextGenerationConfig(TrainerConfig):
@@ -40,12 +44,11 @@ class TextGenerationLearner(BaseLearner):
     def __init__(self, folder: Path, config: TextGenerationConfig, examples: Dataset, trainable: bool = True) -> None:
         """Load the model."""
         self.tokenizer = load_pretrained(AutoTokenizer, folder)
-        if self.tokenizer.pad_token is None:
-            self.tokenizer.pad_token = self.tokenizer.eos_token
         self.saved_dtype = load_pretrained(AutoConfig, folder).dtype or torch.float32
         self.network: Any = load_pretrained(AutoModelForCausalLM, folder, dtype=torch.float32)
-        self.max_tokens = min(config.max_tokens, max_input_tokens(self.tokenizer, self.network))
-        self._pad = DataCollatorForTokenClassification(self.tokenizer)
+        graph = TextGenerationGraph.assemble(self.network, self.tokenizer)
+        self.max_tokens = min(config.max_tokens, graph.facts["max_tokens"] or config.max_tokens)
+        self._pad = graph.pad
         if trainable:
             adapter = LoraConfig(
                 task_type="CAUSAL_LM",
@@ -63,11 +66,16 @@ class TextGenerationLearner(BaseLearner):
             InvalidInputError: An example is a chat, and the model has no chat template that takes it.
         """
         ids = [self._tokenize(text)[: self.max_tokens] for text in batch["text"]]
-        return {"input_ids": ids, "attention_mask": [[1] * len(each) for each in ids], "labels": ids}
+        return {"input_ids": ids}
 
     def collate(self, features: list[Any]) -> dict[str, Any]:
-        """Pad the texts to the longest."""
-        return dict(self._pad(features))
+        """Pad the texts to the longest; padding is not to be predicted."""
+        texts = [each["input_ids"] for each in features]
+        inputs = self._pad(texts, "right")
+        labels = inputs["input_ids"].clone()
+        for row, text in zip(labels, texts, strict=True):
+            row[len(text) :] = IGNORED_LABEL
+        return {**inputs, "labels": labels}
 
     def save(self, folder: Path) -> None:
         """Write the network with the adapter merged, in the base model's data type, and the tokenizer."""
@@ -77,7 +85,8 @@ class TextGenerationLearner(BaseLearner):
     def _tokenize(self, text: Any) -> list[int]:
         """Return the tokens of a text and its end, or of a chat: a list of messages with a role and content."""
         if not isinstance(text, list):
-            return [*self.tokenizer(str(text), verbose=False)["input_ids"], self.tokenizer.eos_token_id]
+            end = [] if self.tokenizer.eos_token_id is None else [self.tokenizer.eos_token_id]
+            return [*self.tokenizer(str(text), verbose=False)["input_ids"], *end]
         if not self.tokenizer.chat_template:
             raise InvalidInputError("an example is a chat, but the model has no chat template: it only completes texts")
         try:

@@ -41,7 +41,9 @@ class PredictRequest(BaseModel):
 
 def one_or_more(schemas: TaskSchemas) -> Any:
     """Return the type of a field that holds an input or a list of them."""
-    return schemas.input | Annotated[list[schemas.input], Field(min_length=1, fail_fast=True)]
+    several = Annotated[list[schemas.input], Field(min_length=1, fail_fast=True)]
+    # An input may be a list itself, as a pair of texts is: a list of two texts are two inputs.
+    return Annotated[several | schemas.input, Field(union_mode="left_to_right")]
 
 
 def as_list(value: Any, field: str, max_inputs: int) -> list[Any]:

@@ -1,0 +1,195 @@
+"""Compare every architecture with the pipeline of transformers: `python sweep.py TASK RUNTIME [ARCHITECTURE...]`.
+
+Runs with the Python of a generated project. Prints a line of JSON for each architecture: its outcome, one of `agrees`,
+`refused`, `untried` (transformers itself cannot compute it) and `fails`, and why.
+"""
+
+import json
+import logging
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from tiny import LONGEST, make_model, make_tokenizer, words
+from transformers import pipeline
+from transformers.models.auto import modeling_auto
+
+TOLERANCE = 1e-4
+"""Largest difference from the pipeline, relative to its largest number."""
+
+CLASSES = {
+    "text-classification": "AutoModelForSequenceClassification",
+    "feature-extraction": "AutoModel",
+    "fill-mask": "AutoModelForMaskedLM",
+    "text-generation": "AutoModelForCausalLM",
+}
+MAPPINGS = {
+    "text-classification": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
+    "feature-extraction": "MODEL_MAPPING_NAMES",
+    "fill-mask": "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
+    "text-generation": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+}
+
+
+def architectures(task: str) -> list[str]:
+    """Return the names of all architectures of a task; of feature-extraction, those that also read texts elsewhere."""
+    found = set(getattr(modeling_auto, MAPPINGS[task]))
+    if task == "feature-extraction":
+        texts = (*list(MAPPINGS.values())[:1], *list(MAPPINGS.values())[2:], "MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES")
+        found &= set().union(*(getattr(modeling_auto, name) for name in texts))
+    return sorted(found)
+
+
+def inputs_of(task: str) -> list[Any]:
+    """Return texts of unlike length, beside each other in a batch."""
+    if task == "fill-mask":
+        return [f"{words(3)} [MASK]", f"{words(2)} [MASK] {words(15, 3)}", f"[MASK] {words(6, 9)}"]
+    texts: list[Any] = [words(3), words(17, 3), words(1, 5), words(8, 9)]
+    return texts + ([(words(4), words(7, 2))] if task == "text-classification" else [])
+
+
+class Reference:
+    """The pipeline of transformers, for one text at a time."""
+
+    def __init__(self, task: str, folder: Path) -> None:
+        self.task = task
+        model: Any = str(folder)
+        if task == "feature-extraction":
+            model = self._encoder(folder)
+        self.pipeline = pipeline(task, model=model, tokenizer=str(folder), device="cpu")
+
+    @staticmethod
+    def _encoder(folder: Path) -> Any:
+        config = transformers.AutoConfig.from_pretrained(folder)
+        encodes = config.is_encoder_decoder and type(config) in transformers.MODEL_FOR_TEXT_ENCODING_MAPPING
+        auto_class = transformers.AutoModelForTextEncoding if encodes else transformers.AutoModel
+        return auto_class.from_pretrained(folder, dtype=torch.float32)
+
+    def predict(self, text: Any) -> Any:
+        """Return the numbers that the project's answer must have, or its text."""
+        if self.task == "text-classification":
+            given = {"text": text[0], "text_pair": text[1]} if isinstance(text, tuple) else text
+            return {each["label"]: each["score"] for each in self.pipeline(given, top_k=None)}
+        if self.task == "fill-mask":
+            return [each["score"] for each in self.pipeline(text, top_k=5)]
+        if self.task == "feature-extraction":
+            return np.mean(self.pipeline(text)[0], axis=0).tolist()
+        return self.pipeline(text, max_new_tokens=4, do_sample=False, return_full_text=False)[0]["generated_text"]
+
+
+def answers(task: str, predictions: list[Any]) -> list[Any]:
+    """Return the project's answers in the shape of those of `Reference`."""
+    if task == "text-classification":
+        return [{each["label"]: each["score"] for each in labels} for labels in predictions]
+    if task == "fill-mask":
+        return [[each["score"] for each in fills] for fills in predictions]
+    if task == "text-generation":
+        return [each["generated_text"] for each in predictions]
+    return predictions
+
+
+def difference(found: Any, expected: Any) -> float:
+    """Return the largest difference of two answers, relative to the largest number of the second."""
+    if isinstance(expected, str):
+        return float(found != expected)
+    if isinstance(expected, dict):
+        names = sorted(expected)
+        found, expected = [found[name] for name in names], [expected[name] for name in names]
+    one, other = np.array(found), np.array(expected)
+    if one.shape != other.shape:
+        return float("inf")
+    return float(np.abs(one - other).max() / max(float(np.abs(other).max()), 1e-9))
+
+
+def try_architecture(task: str, runtime: str, kind: str, folder: Path) -> tuple[str, str]:
+    """Return the outcome for an architecture, and why."""
+    try:
+        network = make_model(folder, getattr(transformers, CLASSES[task]), kind)
+        types = "token_type_ids" in network.forward.__code__.co_varnames
+        make_tokenizer(folder, None, types)
+        reference = Reference(task, folder)
+        inputs = inputs_of(task)
+        expected = [reference.predict(text) for text in inputs]
+    except Exception as error:
+        return "untried", _reason(error)
+    if any(not np.isfinite(number) for answer in expected for number in _numbers(answer)):
+        return "untried", "its numbers are not finite"
+
+    from my_project.components import load_tried_model
+    from my_project.errors import InvalidInputError, ModelUnavailableError
+    from my_project.schemas import Parameters
+    from my_project.settings import Settings
+
+    chosen = {"model": str(folder), "device": "cpu", "max_padding": 64}
+    if runtime == "onnx":
+        chosen |= {"runtime": "onnx", "exported": folder / "exported"}
+    try:
+        model = load_tried_model(Settings(**chosen))
+    except ModelUnavailableError as error:
+        return "refused", str(error).replace(str(folder), "FOLDER")
+    options = {"max_new_tokens": 4} if task == "text-generation" else {"top_k": 5} if task == "fill-mask" else {}
+    found = answers(task, model.predict(inputs, Parameters(**options)))
+    for text, ours, theirs in zip(inputs, found, expected, strict=True):
+        if (gap := difference(ours, theirs)) > TOLERANCE:
+            return (
+                "fails",
+                f"differs by {gap:.2g} for {len(text) if isinstance(text, tuple) else len(text.split())} tokens",
+            )
+    tokenizer = reference.pipeline.tokenizer
+    limit = model._max_tokens if task == "text-generation" else model.tokenizer.facts.max_tokens
+    counts = len(tokenizer("w1 w2")["input_ids"]) > len(tokenizer("w1")["input_ids"])  # some make another of its files
+    if limit and limit <= 4 * LONGEST and counts:
+        mask = " [MASK]" if task == "fill-mask" else ""
+        added = len(tokenizer(f"w1{mask}")["input_ids"]) - 1 + options.get("max_new_tokens", 0)
+        text = words(limit - added) + mask
+        ours = answers(task, model.predict([text], Parameters(**options)))[0]
+        if (gap := difference(ours, reference.predict(text))) > TOLERANCE:
+            return "fails", f"differs by {gap:.2g} at the limit of {limit}"
+        try:
+            model.predict([f"w1 {text}"], Parameters(**options))
+        except InvalidInputError:
+            pass
+        else:
+            return "fails", f"takes more than its limit of {limit}"
+    return "agrees", f"limit {limit}"
+
+
+def _numbers(answer: Any) -> list[float]:
+    if isinstance(answer, str):
+        return []
+    return list(answer.values()) if isinstance(answer, dict) else list(answer)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"[:200]
+
+
+def outcomes(task: str, runtime: str, kinds: list[str]) -> Iterator[dict[str, str]]:
+    """Yield the outcome of each architecture."""
+    for kind in kinds:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                outcome, reason = try_architecture(task, runtime, kind, Path(folder))
+            except Exception as error:
+                outcome, reason = "fails", _reason(error)
+                if os.environ.get("SWEEP_TRACEBACK"):
+                    traceback.print_exc()
+        yield {"task": task, "runtime": runtime, "architecture": kind, "outcome": outcome, "reason": reason}
+
+
+if __name__ == "__main__":
+    chosen_task, chosen_runtime, *chosen_kinds = sys.argv[1:]
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    transformers.logging.set_verbosity(transformers.logging.CRITICAL)
+    transformers.logging.disable_progress_bar()
+    for line in outcomes(chosen_task, chosen_runtime, chosen_kinds or architectures(chosen_task)):
+        print(json.dumps(line), flush=True)
