@@ -119,7 +119,9 @@ def test_a_disk_that_is_full_while_baking(project: Callable[[str], Path], hub: H
     done = build(folder, "--target=environment", "--tag=slipway-test-environment")
     assert done.returncode == 0, done.output
     bake = "python /docker/weights.py $MODEL main /opt/baked/weights; code=$?; ls -A /opt/baked/weights; exit $code"
-    options = [f"--volume={folder / 'docker'}:/docker:ro", "--tmpfs=/opt/baked:size=50m", f"--env=MODEL={MINILM}"]
+    selection = folder / "src/my_project/inference/file_selection.py"
+    options = [f"--volume={folder / 'docker'}:/docker:ro", f"--volume={selection}:/selection/file_selection.py:ro"]
+    options += ["--env=PYTHONPATH=/selection", "--tmpfs=/opt/baked:size=50m", f"--env=MODEL={MINILM}"]
     found = outcome(
         "slipway-test-environment",
         *["sh", "-c", bake],

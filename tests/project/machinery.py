@@ -16,6 +16,8 @@ ALIKE = ("batch", "benchmark", "cli", "db", "doctor", "jobs", "observability", "
 def copy_tests(project: Path, task: str, whole: bool = True) -> list[Path]:
     """Copy the tests whose modules the project has into its folder `tests/machinery`, and return them.
 
+    The stand-in of the hub comes with them, as `machinery.hub`.
+
     Args:
         project: Folder of a project whose package is called `my_project`.
         task: Its `hf_task`; tests that are named after another task are left out.
@@ -31,6 +33,7 @@ def copy_tests(project: Path, task: str, whole: bool = True) -> list[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, path)
             copied.append(path)
+    shutil.copy(ROOT / "tests/hub.py", target / "hub.py")
     return copied
 
 

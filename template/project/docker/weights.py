@@ -4,19 +4,17 @@ Writes a manifest, weights.json: model, requested revision, commit, and the size
 The folder appears complete or not at all. HF_TOKEN_PATH is the path of a token file; HF_ENDPOINT selects another hub.
 """
 
+import glob
 import hashlib
 import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
-from huggingface_hub import HfApi, RepoFile, snapshot_download
+from file_selection import select_files  # of the project's package, as the Dockerfile mounts it
+from huggingface_hub import HfApi, RepoFile, hf_hub_download, snapshot_download
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils import filter_repo_objects
-
-# Repositories often hold the same weights in several formats; only these are loaded.
-WANTED = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
-UNWANTED = ["onnx/*", "openvino/*", "coreml/*", "original/*", "*.onnx"]
 
 
 def download(model: str, revision: str, folder: Path) -> int:
@@ -25,14 +23,22 @@ def download(model: str, revision: str, folder: Path) -> int:
     Raises:
         OSError: A file could not be written, or differs from the one on the hub.
         HfHubHTTPError: The hub refused a request.
+        ValueError: The repository lacks what the loader reads.
     """
     hub = HfApi()
     commit = hub.model_info(model, revision=revision).sha or revision
-    listed = [each for each in hub.list_repo_tree(model, revision=commit, recursive=True) if isinstance(each, RepoFile)]
-    wanted = WANTED if any(each.path.endswith(".safetensors") for each in listed) else [*WANTED, "*.bin"]
-    patterns = {"allow_patterns": wanted, "ignore_patterns": UNWANTED}
-    files = list(filter_repo_objects(listed, key=lambda each: each.path, **patterns))
-    cached = Path(snapshot_download(model, revision=commit, allow_patterns=[each.path for each in files]))
+    entries = hub.list_repo_tree(model, revision=commit, recursive=True)
+    listed = {each.path: each for each in entries if isinstance(each, RepoFile)}
+
+    def read(name: str) -> Any:
+        return json.loads(Path(hf_hub_download(model, name, revision=commit)).read_text("utf-8"))
+
+    selection = select_files(listed, read)
+    if selection.problem:
+        raise ValueError(selection.problem)
+    files = [listed[name] for name in selection.files]
+    patterns = [glob.escape(name) for name in selection.files]
+    cached = Path(snapshot_download(model, revision=commit, allow_patterns=patterns))
     partial = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     manifest = {each.path: copy(cached / each.path, partial / each.path, each) for each in files}
@@ -74,6 +80,8 @@ def main() -> None:
     except RepositoryNotFoundError:
         reason = "is not on the hub, or is private: check the name, or build with --secret id=HF_TOKEN"
         sys.exit(f"weights: {model} {reason}")
+    except ValueError as error:
+        sys.exit(f"weights: {model} {error}")
     except Exception as error:  # downloads fail with many kinds of errors, not all of the library's own
         sys.exit(f"weights: {model} could not be downloaded: {(str(error) or type(error).__name__).splitlines()[0]}")
     print(f"weights: downloaded and verified {model} at {revision}, {size:,} bytes")

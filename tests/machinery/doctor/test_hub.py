@@ -63,9 +63,11 @@ def use(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
 
 
 def write_model(folder: Path) -> Path:
-    """Write one tensor of one number, in the format of safetensors."""
+    """Write one tensor of one number, in the format of safetensors, beside files that look like those of a model."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text('{"model_type": "tiny"}')
+    for name in ("tokenizer.json", "preprocessor_config.json"):
+        (folder / name).write_text("{}")
     header = json.dumps({"weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
     return folder
@@ -101,11 +103,11 @@ def test_a_folder_that_lacks_something_is_a_failure(folder: Path, monkeypatch: p
     weights_file(folder).write_bytes(whole[:-1])
     assert "is incomplete" in check(hub.weights).found
     weights_file(folder).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
-    assert "is incomplete" in check(hub.weights).found
+    assert "it lacks the content of model.safetensors: run git lfs pull" in check(hub.weights).found
     weights_file(folder).unlink()
     assert "it has no weights" in check(hub.weights).found
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "model-1.safetensors"}}))
-    assert "model-1.safetensors is missing" in check(hub.weights).found
+    assert "it lacks model-1.safetensors" in check(hub.weights).found
     (folder / "config.json").unlink()
     assert "it has no config.json" in check(hub.weights).found
     for model in ("/no/such/folder", "./nor/this", ""):

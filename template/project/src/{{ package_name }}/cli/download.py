@@ -19,4 +19,4 @@ def download(
         suffix = f" at revision {revision}" if revision else ""
         typer.echo(f"would {'use' if Path(settings.model).is_dir() else 'download'} {model}{suffix}")
         return
-    typer.echo(str(locate(settings)))
+    typer.echo(str(locate(settings, ask_hub=True)))

@@ -1,18 +1,17 @@
 """Find the files of the model: a local folder, or the hub's cache at the pinned revision."""
 
+import glob
 import json
 import logging
 import re
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ..base_settings import ServiceSettings
 from ..errors import ModelUnavailableError
-
-# Repositories often hold the same weights in several formats; only these are loaded.
-WANTED = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
-UNWANTED = ["onnx/*", "openvino/*", "coreml/*", "original/*", "*.onnx"]
+from .file_selection import Selection, select_files
 
 MANIFEST = "weights.json"
 """File that lists the files of a folder and names their model and commit."""
@@ -20,13 +19,23 @@ MANIFEST = "weights.json"
 HUB_TIMEOUT_SECONDS = 10
 """Maximum time for the hub to answer a question about a model."""
 
+MAX_DEPTH = 3
+"""Levels of folders in which files of a model are looked for."""
+
+LFS_POINTER = b"version https://git-lfs"
+"""Beginning of a file that Git LFS has not fetched."""
+
 _PREFIX = ServiceSettings.model_config["env_prefix"]
 
 
-def locate(settings: ServiceSettings) -> Path:
+def locate(settings: ServiceSettings, ask_hub: bool = False) -> Path:
     """Return the folder of the model's files; download them if they are missing.
 
     HF_TOKEN opens private and gated models, HF_HOME moves the cache, HF_HUB_OFFLINE=1 forbids the network.
+
+    Args:
+        settings: Name the model and its revision.
+        ask_hub: Ask the hub for its list of files even if the cache seems to have them all.
 
     Raises:
         ModelUnavailableError: The files are missing and cannot be downloaded.
@@ -35,12 +44,12 @@ def locate(settings: ServiceSettings) -> Path:
         raise ModelUnavailableError(f"no model: set {_PREFIX}MODEL to a hub id or to a folder")
     folder = Path(settings.model).expanduser()
     if folder.is_dir():
-        if not _holds_model(folder):
-            raise ModelUnavailableError(f"{folder} holds no model: it has no config.json")
+        if problem := folder_selection(folder).problem:
+            raise ModelUnavailableError(f"{folder} {problem}")
         return folder
     if folder.is_absolute() or settings.model.startswith((".", "~")):
         raise ModelUnavailableError(f"there is no folder {folder}")
-    return _download(settings.model, settings.revision)
+    return _download(settings.model, settings.revision, ask_hub)
 
 
 def identify(settings: ServiceSettings) -> tuple[str, str | None]:
@@ -57,7 +66,22 @@ def identify(settings: ServiceSettings) -> tuple[str, str | None]:
     return known.get("model", settings.model), known.get("commit")
 
 
-def _download(model: str, revision: str) -> Path:
+def folder_selection(folder: Path) -> Selection:
+    """Return the files of a folder that the loader reads. One that Git LFS has not fetched is a problem."""
+
+    def read(name: str) -> Any:
+        return json.loads((folder / name).read_text("utf-8"))
+
+    found = (path for depth in range(1, MAX_DEPTH + 1) for path in folder.glob("/".join("*" * depth)))
+    selection = select_files((path.relative_to(folder).as_posix() for path in found if path.is_file()), read)
+    for name in selection.files:
+        with (folder / name).open("rb") as file:
+            if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                return selection._replace(problem=f"lacks the content of {name}: run git lfs pull in it")
+    return selection
+
+
+def _download(model: str, revision: str, ask_hub: bool) -> Path:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -70,17 +94,17 @@ def _download(model: str, revision: str) -> Path:
     logging.getLogger("huggingface_hub").handlers.clear()  # the process configures logging
     answers = (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError)
     try:
-        if re.fullmatch("[0-9a-f]{40}", revision):  # a commit that is complete in the cache needs no hub
+        if re.fullmatch("[0-9a-f]{40}", revision) and not ask_hub:  # what is complete in the cache needs no hub
             with suppress(LocalEntryNotFoundError, ModelUnavailableError):
-                return _snapshot(model, revision, local_files_only=True)
+                return _cached(model, revision)
         try:
             # Ask first: the answer says what is wrong, where a download would retry again and again.
-            commit = HfApi().model_info(model, revision=revision, timeout=HUB_TIMEOUT_SECONDS).sha
+            info = HfApi().model_info(model, revision=revision, timeout=HUB_TIMEOUT_SECONDS)
         except answers:
             raise
         except Exception:  # no network, offline mode, or a hub that is down
-            return _snapshot(model, revision, local_files_only=True)
-        return _snapshot(model, commit or revision, local_files_only=False)
+            return _cached(model, revision)
+        return _fetch(model, info.sha or revision, [each.rfilename for each in info.siblings or []])
     except GatedRepoError:
         reason = "is gated: accept its terms on the hub, then set HF_TOKEN to a token that may read it"
     except RevisionNotFoundError:
@@ -98,43 +122,31 @@ def _download(model: str, revision: str) -> Path:
     raise ModelUnavailableError(f"{model} {reason}")
 
 
-def _snapshot(model: str, revision: str, local_files_only: bool) -> Path:
+def _cached(model: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
+
+    # No pattern: which files are enough, only the selection knows.
+    folder = Path(snapshot_download(model, revision=revision, allow_patterns=[], local_files_only=True))
+    if problem := folder_selection(folder).problem:
+        raise ModelUnavailableError(f"{model} {problem}; the cache may lack it: run the command download")
+    return folder
+
+
+def _fetch(model: str, commit: str, held: list[str]) -> Path:
+    from huggingface_hub import hf_hub_download, snapshot_download
     from huggingface_hub.utils import disable_progress_bars
 
     if not sys.stderr.isatty():
         disable_progress_bars()
 
-    def fetch(wanted: list[str]) -> Path:
-        return Path(
-            snapshot_download(
-                model,
-                revision=revision,
-                allow_patterns=wanted,
-                ignore_patterns=UNWANTED,
-                local_files_only=local_files_only,
-            )
-        )
+    def read(name: str) -> Any:
+        return json.loads(Path(hf_hub_download(model, name, revision=commit)).read_text("utf-8"))
 
-    folder = fetch(WANTED)
-    if not any(folder.rglob("*.safetensors")):
-        folder = fetch([*WANTED, "*.bin"])
-    if not _holds_model(folder):
-        raise ModelUnavailableError(f"{model} has no config.json: it is not a transformers model")
-    if missing := _missing_weights(folder):
-        raise ModelUnavailableError(f"{model} lacks {missing}: run the command download with a network")
-    return folder
-
-
-def _missing_weights(folder: Path) -> str:
-    """Return the name of a missing file of weights; empty if none is missing."""
-    for index in folder.glob("*.safetensors.index.json"):
-        for shard in sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values())):
-            if not (folder / shard).is_file():
-                return str(shard)
-    found = any(folder.rglob("*.safetensors")) or any(folder.rglob("*.bin"))
-    return "" if found else "its weights"
-
-
-def _holds_model(folder: Path) -> bool:
-    return (folder / "config.json").is_file() or (folder / "modules.json").is_file()
+    selection = select_files(held, read)
+    if selection.problem:
+        raise ModelUnavailableError(f"{model} {selection.problem}")
+    folder = ""
+    for names in (selection.texts, selection.weights):  # the weights last: a cache that has them has the others, too
+        patterns = [glob.escape(name) for name in names]
+        folder = snapshot_download(model, revision=commit, allow_patterns=patterns)
+    return Path(folder)

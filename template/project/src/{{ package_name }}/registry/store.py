@@ -8,7 +8,7 @@ import hashlib
 import math
 import re
 import shutil
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -98,13 +98,21 @@ class Registry:
             raise ModelUnavailableError(f"{self.address}: the manifest of {name} names {version.name}")
         return version
 
-    def publish(self, folder: Path, metrics: Mapping[str, float] | None = None) -> Version:
+    def publish(
+        self, folder: Path, metrics: Mapping[str, float] | None = None, names: Iterable[str] | None = None
+    ) -> Version:
         """Upload the files of a folder as the newest version. An upload that is interrupted leaves no version.
+
+        Args:
+            folder: Where the files are.
+            metrics: What the manifest is to say of the model.
+            names: The files to upload, relative to the folder; by default all.
 
         Raises:
             InvalidInputError: The folder has no files.
         """
-        files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        paths = sorted(folder.rglob("*") if names is None else (folder / name for name in names))
+        files = {path.relative_to(folder).as_posix(): path for path in paths if path.is_file()}
         if not files:
             raise InvalidInputError(f"{folder} has no files")
         stored = {name: _describe(path) for name, path in files.items()}
