@@ -1,18 +1,25 @@
 """Examples for training and evaluation, from files or data sets of the hub."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import datasets
-from datasets import Dataset, Image, load_dataset
+import pyarrow
+import pyarrow.parquet
+from datasets import ClassLabel, Dataset, Features, Image, load_dataset
 
+from ..batch.formats import EXTENSIONS, Format, read_rows
 from ..errors import InvalidInputError
 from .task import split_fraction
 from .trainer_config import TrainerConfig
 
-READERS = {".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}
-"""The reader of `datasets` for each file name extension."""
+FORMATS: dict[str, Format] = {extension: form for extension, form in EXTENSIONS.items() if form != "lines"}
+"""The format of examples for each file name extension."""
+
+WORDS = ("label",)
+"""Columns whose values are words: a number or a truth value becomes the word that JSON writes for it."""
 
 
 class Examples(NamedTuple):
@@ -58,20 +65,72 @@ def _read(config: TrainerConfig, cache: Path) -> Any:
         columns = ", ".join(config.COLUMNS)
         raise InvalidInputError(f"data: name a CSV, JSONL or Parquet file or a data set of the hub, with {columns}")
     path = Path(config.data)
-    reader = READERS.get(path.suffix.lower())
-    if reader and not path.is_file():
+    form = FORMATS.get(path.suffix.lower())
+    if form and not path.is_file():
         raise InvalidInputError(f"{path}: no such file")
-    if path.exists() and not reader:
-        raise InvalidInputError(f"{path}: unknown file type; use {', '.join(READERS)}")
+    if path.exists() and not form:
+        raise InvalidInputError(f"{path}: unknown file type; use {', '.join(FORMATS)}")
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # it logs the errors that it raises
     try:
-        if reader:
-            return load_dataset(reader, data_files=str(path), split="train", cache_dir=str(cache))
+        if form:
+            state = path.stat()
+            columns = tuple((column, getattr(config, column)) for column in config.COLUMNS)
+            options = {"path": str(path), "form": form, "columns": columns, "state": (state.st_size, state.st_mtime_ns)}
+            return Dataset.from_generator(_rows, cache_dir=str(cache), gen_kwargs=options)
         return load_dataset(config.data, config.subset, split=config.split, revision=config.revision)
     except Exception as error:  # readers and the hub raise errors of their own, and the cause is the useful message
-        reason = " ".join(str(error.__cause__ or error).split())[:300]
+        cause = error.__cause__ or error
+        if isinstance(cause, InvalidInputError):
+            raise cause from None
+        reason = " ".join(str(cause).split())[:300]
         raise InvalidInputError(f"{config.data} cannot be read: {reason}") from error
+
+
+def _rows(path: str, form: Format, columns: tuple[tuple[str, str], ...], state: tuple[int, int]) -> Iterator[Any]:
+    """Yield the rows of a file, which is read as `predict` reads it: what is in a CSV file is text.
+
+    Args:
+        path: The file.
+        form: Its format.
+        columns: The name of each column for the task, and in the file.
+        state: Size and time of the file. A copy of the rows in the cache is used as long as they stay the same.
+
+    Raises:
+        InvalidInputError: The file cannot be used; the message names the row.
+    """
+    try:
+        classes = _classes(path) if form == "parquet" else {}
+        with Path(path).open("rb") as stream:
+            row = None
+            for row in read_rows(stream, form, [name for _, name in columns]):
+                if row.error:
+                    raise InvalidInputError(f"row {row.number}: {row.error}")
+                fields = row.fields
+                yield {each: _value(fields[each], classes.get(each), column in WORDS) for column, each in columns}
+            if row is None:
+                raise InvalidInputError("no examples")
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{path}: {error}") from error
+
+
+def _value(value: Any, classes: ClassLabel | None, is_word: bool) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    if classes and isinstance(value, int):
+        return classes.int2str(value)
+    if isinstance(value, bool):
+        return str(value).lower() if is_word else value
+    return str(value) if is_word and isinstance(value, (int, float)) else value
+
+
+def _classes(path: str) -> dict[str, ClassLabel]:
+    """Return the columns of a Parquet file that hold numbers of classes, whose names `datasets` has written into it."""
+    try:
+        features = Features.from_arrow_schema(pyarrow.parquet.read_schema(path))
+    except (pyarrow.ArrowException, ValueError, KeyError, TypeError):  # damaged, which reading it says, or of no names
+        return {}
+    return {name: feature for name, feature in features.items() if isinstance(feature, ClassLabel)}
 
 
 def _select_columns(found: Any, config: TrainerConfig) -> Any:
