@@ -11,6 +11,7 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from ..errors import ModelUnavailableError
+from ..inference.missing_libraries import explain
 from .base import Backend, ModelFiles
 from .cpu_threads import ConcurrentRuns
 
@@ -118,8 +119,12 @@ def load_pretrained(auto_class: Any, folder: Path, **options: Any) -> Any:
     transformers_logging.disable_default_handler()  # the process configures logging
     transformers_logging.enable_propagation()
     try:
-        return auto_class.from_pretrained(folder, local_files_only=True, **options)
+        return auto_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        if needed := explain(error, folder):
+            raise ModelUnavailableError(f"{folder} {needed}") from None
+        if "trust_remote_code" in str(error):
+            raise ModelUnavailableError(f"{folder} has code of its own, which is not run: use another model") from None
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelUnavailableError(f"{folder} cannot be loaded: {lines[0]}") from None
 

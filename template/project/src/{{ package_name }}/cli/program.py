@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from .. import __doc__ as description
 from .. import __version__, cli
 from ..errors import InvalidInputError, ModelUnavailableError
+from ..inference.missing_libraries import explain
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -90,7 +91,8 @@ def import_failure(error: BaseException) -> str:
         return ""
     reason = error.msg if isinstance(error, SyntaxError) else str(error)
     place = f"{found[0].relative_to(PACKAGE.parent)}:{found[1]}"
-    return f"{place}: {type(error).__name__}: {' '.join(reason.split())}"
+    needed = explain(error)
+    return f"{place}: {type(error).__name__}: {' '.join(reason.split())}{f'; it {needed}' if needed else ''}"
 
 
 def _owners_modules() -> dict[str, str]:

@@ -19,6 +19,7 @@ from . import metrics
 from .batcher import Answer, Batcher
 from .batching import Item
 from .cache import Cache, cache_key
+from .missing_libraries import explain
 from .model import InferenceModel
 
 logger = logging.getLogger(__name__)
@@ -227,7 +228,8 @@ class Engine:
         except ModelUnavailableError as error:
             self._reason = str(error)
         except Exception as error:
-            self._reason = f"the model failed to load: {type(error).__name__}"
+            needed = explain(error)
+            self._reason = f"the model {needed}" if needed else f"the model failed to load: {type(error).__name__}"
             logger.exception("the model failed to load")
         else:
             self._serve(model)
