@@ -12,9 +12,10 @@ import pytest
 from example import INPUTS
 from typer.testing import CliRunner
 
+from my_project.backends import export_source, onnx_export
 from my_project.backends import onnx as onnx_backend
-from my_project.backends import onnx_export
-from my_project.backends.onnx import GRAPHS, is_exported
+from my_project.backends.export_source import read_source
+from my_project.backends.onnx import GRAPHS, ensure_exported, is_exported
 from my_project.cli.program import app
 from my_project.components import export_model, get_settings, load_model
 from my_project.errors import ModelUnavailableError
@@ -114,13 +115,75 @@ def test_another_model_is_not_what_was_exported(exported: Path, monkeypatch: pyt
         load_model(other)
 
 
-def test_a_first_prediction_exports_where_the_tools_are(model_folder: Path, tmp_path: Path) -> None:
+def test_a_first_prediction_exports_where_the_tools_are(
+    model_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     weights = shutil.copytree(model_folder, tmp_path / "weights")
     settings = Settings(model=str(weights), exported=tmp_path / "onnx")
     assert load_model(settings).predict(INPUTS, SPEC.parameters)
     assert is_exported(settings)
-    os.utime(next(weights.glob("*.safetensors")), (0, 0))  # as after another training
-    assert not is_exported(settings)
+    [announced, *_] = [each.getMessage() for each in caplog.records if each.name == onnx_backend.__name__]
+    assert announced.startswith(f"exporting {weights} to ONNX") and announced.endswith("onnx holds no export")
+
+
+@pytest.fixture
+def own(model_folder: Path, exported: Path, tmp_path: Path) -> Settings:
+    """Return settings of weights in a folder, and of their export."""
+    settings = Settings(model=str(shutil.copytree(model_folder, tmp_path / "own")), exported=tmp_path / "onnx")
+    shutil.copytree(exported, settings.exported)
+    manifest = json.loads((settings.exported / MANIFEST).read_text())
+    changed = {"model": settings.model, "source": read_source(settings)}
+    (settings.exported / MANIFEST).write_text(json.dumps(manifest | changed))
+    assert is_exported(settings)
+    return settings
+
+
+def test_weights_that_are_only_touched_are_not_exported_again(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = Path(own.model)
+    for path in weights.rglob("*"):
+        os.utime(path, (0, 0))
+    (weights / "README.md").write_text("what the loader does not read")
+    (weights / "checkpoint-1").mkdir()
+    (weights / "checkpoint-1/model.safetensors").write_text("neither this")
+    assert is_exported(own)
+    monkeypatch.setattr(export_source, "_sha256", None)  # the new times are known now
+    assert is_exported(own)
+    assert {path.name for path in own.exported.parent.iterdir()} == {"own", "onnx"}
+
+
+@pytest.mark.parametrize("kind", ["content", "size", "added", "deleted", "earlier release", "export"])
+def test_what_has_changed_is_said_before_an_export(own: Settings, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    weights = next(Path(own.model).glob("*.safetensors"))
+    config, added = weights.with_name("config.json"), weights.with_name("added_tokens.json")
+    content = weights.read_bytes()
+    if kind == "content":
+        weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        os.utime(weights, (0, 0))
+    elif kind == "size":
+        config.write_text(config.read_text() + " ")
+    elif kind == "added":
+        added.write_text("{}")
+    elif kind == "deleted":
+        weights.unlink()
+    elif kind == "earlier release":
+        manifest = json.loads((own.exported / MANIFEST).read_text())
+        (own.exported / MANIFEST).write_text(json.dumps(manifest | {"source": "0" * 64}))
+    else:
+        (own.exported / GRAPHS["fp32"]).unlink()
+    reasons = {
+        "content": f"{weights} has changed",
+        "size": f"{config} has changed",
+        "added": f"{added.name} was added to {weights.parent}",
+        "deleted": f"{weights.name} was deleted from {weights.parent}",
+        "earlier release": "an earlier release exported it",
+        "export": f"{own.exported / GRAPHS['fp32']} is missing or incomplete",
+    }
+    exports: list[str] = []
+    caplog.set_level("INFO")
+    ensure_exported(own, lambda report: exports.append("once"))
+    assert exports == ["once"]
+    [line] = [each.getMessage() for each in caplog.records if each.name == onnx_backend.__name__]
+    assert line == f"exporting {own.model} to ONNX, which can take minutes: {reasons[kind]}"
 
 
 def test_a_manifest_that_cannot_be_read_is_no_export(tmp_path: Path) -> None:

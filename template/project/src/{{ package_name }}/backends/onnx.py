@@ -1,10 +1,11 @@
 """ONNX Runtime: an exported model, which needs neither torch nor transformers."""
 
-import hashlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ..base_settings import ServiceSettings
 from ..errors import ModelUnavailableError
 from ..inference.model_files import MANIFEST, identify
 from .base import ModelFiles
+from .export_source import source_change
 from .session_pool import SessionPool
 
 logger = logging.getLogger(__name__)
@@ -58,31 +60,35 @@ def load_exported(
 
 def is_exported(settings: ServiceSettings) -> bool:
     """Return whether the export of the settings' model and revision is there, complete and up to date."""
+    return export_reason(settings) == ""
+
+
+def export_reason(settings: ServiceSettings) -> str:
+    """Return why the settings' model has to be exported; empty if its export is there, complete and up to date."""
     folder = settings.exported.expanduser()
+    if not (folder / MANIFEST).is_file():
+        return f"{folder} holds no export"
     try:
         manifest = _read_json(folder / MANIFEST)
     except ModelUnavailableError:
-        return False
-    sizes = {name: each["size"] for name, each in manifest.get("files", {}).items()}
-    complete = all((folder / name).is_file() and (folder / name).stat().st_size == sizes[name] for name in sizes)
-    return complete and _is_of(manifest, settings) and manifest.get("source") == source_digest(settings)
-
-
-def source_digest(settings: ServiceSettings) -> str | None:
-    """Return a digest of a folder of weights that changes with its files.
-
-    None for a model of the hub and for a folder with a manifest, which the manifest identifies.
-    """
-    folder = Path(settings.model).expanduser()
-    if not folder.is_dir() or (folder / MANIFEST).is_file():
-        return None
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    states = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return hashlib.sha256(json.dumps(states).encode()).hexdigest()
+        return f"{folder / MANIFEST} cannot be read"
+    for name, each in manifest.get("files", {}).items():
+        if not (folder / name).is_file() or (folder / name).stat().st_size != each["size"]:
+            return f"{folder / name} is missing or incomplete"
+    if not _is_of(manifest, settings):
+        return f"{folder} holds {manifest.get('model')} at {manifest.get('commit')}"
+    before = json.dumps(manifest)
+    change = source_change(settings, manifest.get("source"))
+    if not change and json.dumps(manifest) != before:
+        with suppress(OSError):  # of a folder that is read-only: the next start compares the content again
+            temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+            temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", "utf-8")
+            temporary.replace(folder / MANIFEST)
+    return change
 
 
 def ensure_exported(settings: ServiceSettings, export: Callable[[Callable[[str], None]], object]) -> None:
-    """Export the settings' model if its export is missing and torch is installed.
+    """Export the settings' model if its export is missing or out of date and torch is installed; say why.
 
     Args:
         settings: Name the model.
@@ -91,7 +97,8 @@ def ensure_exported(settings: ServiceSettings, export: Callable[[Callable[[str],
     Raises:
         ModelUnavailableError: The export failed.
     """
-    if settings.model and not is_exported(settings) and find_spec("torch"):
+    if settings.model and (reason := export_reason(settings)) and find_spec("torch"):
+        _report(f"exporting {settings.model} to ONNX, which can take minutes: {reason}")
         export(_report)
 
 

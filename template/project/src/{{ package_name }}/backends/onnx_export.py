@@ -23,7 +23,8 @@ from ..errors import ModelUnavailableError
 from ..inference.batching import Item
 from ..inference.model_files import MANIFEST, identify, locate
 from .base import BackendModel
-from .onnx import FACTS, GRAPHS, is_exported, load_exported, source_digest
+from .export_source import Source, read_source
+from .onnx import FACTS, GRAPHS, is_exported, load_exported
 from .session_pool import SessionPool
 from .torch import TaskGraph, load_torch
 
@@ -101,9 +102,10 @@ def _replace(target: Path, weights: Path, settings: ServiceSettings, spec: Expor
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
         made, before = Path(temporary) / target.name, Path(temporary) / "before"
         made.mkdir()
+        source = read_source(settings)  # before the weights are read, which may change meanwhile
         with _quiet():
             _make(weights, made, settings, spec, report)
-        _write_manifest(made, settings)
+        _write_manifest(made, settings, source)
         if target.exists():
             target.rename(before)
         try:
@@ -121,7 +123,7 @@ def _make(weights: Path, folder: Path, settings: ServiceSettings, spec: ExportSp
     inputs = spec.samples(backend.graph)
     (folder / FACTS).write_text(json.dumps(files.facts, indent=2, sort_keys=True) + "\n", "utf-8")
     spec.save_preprocessor(backend.graph, folder)
-    _write_manifest(folder, settings)
+    _write_manifest(folder, settings, None)
 
     report("exporting")
     example = model.collate(_one_batch(model.preprocess(inputs, spec.parameters)))
@@ -235,7 +237,7 @@ def _reject(record: logging.LogRecord) -> bool:
     return False
 
 
-def _write_manifest(folder: Path, settings: ServiceSettings) -> None:
+def _write_manifest(folder: Path, settings: ServiceSettings, source: Source | None) -> None:
     """Write the manifest, in the format of that of weights."""
     model, commit = identify(settings)
     paths = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
@@ -245,7 +247,7 @@ def _write_manifest(folder: Path, settings: ServiceSettings) -> None:
         "model": model,
         "revision": settings.revision,
         "commit": commit,
-        "source": source_digest(settings),
+        "source": source,
         "files": {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in paths},
     }
     (folder / MANIFEST).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
