@@ -69,7 +69,7 @@ class Reference:
     @staticmethod
     def _encoder(folder: Path) -> Any:
         config = transformers.AutoConfig.from_pretrained(folder)
-        encodes = config.is_encoder_decoder and type(config) in transformers.MODEL_FOR_TEXT_ENCODING_MAPPING
+        encodes = type(config) in transformers.MODEL_FOR_TEXT_ENCODING_MAPPING
         auto_class = transformers.AutoModelForTextEncoding if encodes else transformers.AutoModel
         return auto_class.from_pretrained(folder, dtype=torch.float32)
 

@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 GRAPHS = {"fp32": "model.onnx", "int8": "model_int8.onnx"}
 """File of each precision."""
 
+FORMAT = 2
+"""Number of the format of an export, which rises when older ones cannot be served."""
+
 FACTS = "facts.json"
 """Values from the model's configuration that the task needs, such as its labels."""
 
@@ -77,6 +80,8 @@ def export_reason(settings: ServiceSettings) -> str:
             return f"{folder / name} is missing or incomplete"
     if not _is_of(manifest, settings):
         return f"{folder} holds {manifest.get('model')} at {manifest.get('commit')}"
+    if manifest.get("format") != FORMAT:
+        return "an earlier release exported it"
     before = json.dumps(manifest)
     change = source_change(settings, manifest.get("source"))
     if not change and json.dumps(manifest) != before:

@@ -24,7 +24,7 @@ from ..inference.batching import Item
 from ..inference.model_files import MANIFEST, identify, locate
 from .base import BackendModel
 from .export_source import Source, read_source
-from .onnx import FACTS, GRAPHS, is_exported, load_exported
+from .onnx import FACTS, FORMAT, GRAPHS, is_exported, load_exported
 from .session_pool import SessionPool
 from .torch import TaskGraph, load_torch
 
@@ -244,6 +244,7 @@ def _write_manifest(folder: Path, settings: ServiceSettings, source: Source | No
     for path in paths:
         path.chmod(0o644)  # files of weights are created readable by their owner alone
     content = {
+        "format": FORMAT,
         "model": model,
         "revision": settings.revision,
         "commit": commit,

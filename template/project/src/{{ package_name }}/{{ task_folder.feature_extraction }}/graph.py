@@ -65,5 +65,4 @@ def network_class(folder: Path) -> Any:
         ModelUnavailableError: The configuration cannot be loaded.
     """
     config = load_pretrained(AutoConfig, folder)
-    encodes = config.is_encoder_decoder and type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
-    return AutoModelForTextEncoding if encodes else AutoModel
+    return AutoModelForTextEncoding if type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING else AutoModel
