@@ -9,6 +9,10 @@ class InvalidParameterError(InvalidInputError):
     """A parameter that the model cannot take, whatever the input."""
 
 
+class InputTooLongError(InvalidInputError):
+    """An input that is longer than the model takes, or leaves no room for the answer."""
+
+
 class ModelUnavailableError(RuntimeError):
     """The model could not be found, downloaded or read; the message says what to do."""
 

@@ -12,13 +12,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..errors import InvalidInputError, NotReadyError, QueueFullError
+from ..errors import InputTooLongError, InvalidInputError, InvalidParameterError, NotReadyError, QueueFullError
 from .responses import Json
 
 ErrorHandler = Callable[[Request, Any], Awaitable[Response]]
 
 OPENAI_PREFIX = "/v1/"
 """Routes below it answer errors as OpenAI's API does."""
+
+OPENAI_CODES = {429: "rate_limit_exceeded"}
+"""OpenAI's codes of errors by status."""
+
+OPENAI_FIELD_CODES = {"missing": "missing_required_parameter", "extra_forbidden": "unknown_parameter"}
+"""OpenAI's codes of errors in a field, by pydantic's type of the error. An `unsupported_…` type is a code itself."""
 
 MAX_REASONS = 5
 """Maximum number of reasons in the answer to a malformed request."""
@@ -30,13 +36,34 @@ UNREADABLE_BODY = "There was an error parsing the body"
 """FastAPI's message for a body that the JSON parser cannot read, such as invalid UTF-8. It does not name the cause."""
 
 
-def error_response(request: Request, status: int, message: str, headers: Mapping[str, str] | None = None) -> Json:
-    """Return an error as JSON: `{"error": MESSAGE}`, or OpenAI's format below `/v1/`. The message becomes one line."""
+def error_response(
+    request: Request,
+    status: int,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    parameter: str | None = None,
+    code: str | None = None,
+) -> Json:
+    """Return an error as JSON: `{"error": MESSAGE}`, or OpenAI's format below `/v1/`. The message becomes one line.
+
+    Args:
+        request: What is refused.
+        status: Status of the response.
+        message: What is wrong, and what to do.
+        headers: Headers of the response.
+        parameter: Name of the field that is wrong, in OpenAI's format.
+        code: OpenAI's code for the error; by default that of the status, if it has one.
+    """
     message = " ".join(message.encode(errors="replace").decode().split())[:MAX_MESSAGE_CHARACTERS]
     if request.url.path.startswith(OPENAI_PREFIX):
-        kind = "invalid_request_error" if status < 500 else "server_error"
-        return Json({"error": {"message": message, "type": kind, "code": status}}, status, headers)
+        return Json(openai_error(message, status, parameter, code or OPENAI_CODES.get(status)), status, headers)
     return Json({"error": message}, status, headers)
+
+
+def openai_error(message: str, status: int, parameter: str | None = None, code: str | None = None) -> dict[str, Any]:
+    """Return an error in OpenAI's format."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    return {"error": {"message": message, "type": kind, "param": parameter, "code": code}}
 
 
 def add_error_handlers(app: FastAPI, more: Mapping[type[Exception], ErrorHandler]) -> None:
@@ -46,7 +73,9 @@ def add_error_handlers(app: FastAPI, more: Mapping[type[Exception], ErrorHandler
 
 
 async def _invalid_input(request: Request, error: InvalidInputError) -> Response:
-    return error_response(request, 422, str(error))
+    code = "context_length_exceeded" if isinstance(error, InputTooLongError) else None
+    named = re.match(r"(\w+): ", str(error)) if isinstance(error, InvalidParameterError) else None
+    return error_response(request, 422, str(error), parameter=named[1] if named else None, code=code)
 
 
 async def _queue_full(request: Request, error: QueueFullError) -> Response:
@@ -69,7 +98,8 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 async def _invalid_parameters(request: Request, error: ValidationError) -> Response:
     first = error.errors()[0]
-    return error_response(request, 422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    name = ".".join(map(str, first["loc"]))
+    return error_response(request, 422, f"{name}: {first['msg']}", parameter=name)
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
@@ -84,8 +114,12 @@ async def _malformed_request(request: Request, error: RequestValidationError) ->
     errors = error.errors()[:MAX_REASONS]
     if errors[0]["type"] == "json_invalid":
         return error_response(request, 400, f"not JSON: {errors[0]['ctx']['error']}")
-    reasons = "; ".join(f"{name}: {reason}" for name, reason in _reasons_by_field(errors).items())
-    return error_response(request, 422, reasons)
+    reasons = _reasons_by_field(errors)
+    message = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    name = next(iter(reasons))
+    kind: str = errors[0]["type"]
+    code = kind if kind.startswith("unsupported_") else OPENAI_FIELD_CODES.get(kind, "invalid_value")
+    return error_response(request, 422, message, parameter=None if name == "body" else name, code=code)
 
 
 def _reasons_by_field(errors: Sequence[Any]) -> dict[str, str]:

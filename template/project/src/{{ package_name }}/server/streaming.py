@@ -30,6 +30,10 @@ class StreamingModel(Protocol):
         """Return an item for each prompt; its value has the prompt's token ids as `ids`."""
         ...
 
+    def preprocess_ids(self, prompts: Sequence[list[int]], parameters: Any) -> list[Item]:
+        """Return an item for each prompt, which is given as token ids; it results in a Turn."""
+        ...
+
     def preprocess_chat(self, messages: list[dict[str, Any]], parameters: Any) -> list[Item]:
         """Return the item of a chat."""
         ...

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from ..errors import InvalidInputError, ModelUnavailableError
+from ..errors import InputTooLongError, InvalidInputError, ModelUnavailableError
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -55,7 +55,8 @@ class TextTokenizer(ABC):
             may_truncate: Whether the task has a parameter to truncate, for the error to name.
 
         Raises:
-            InvalidInputError: A text has no token, or is longer than the model takes and is not to be cut.
+            InvalidInputError: A text has no token.
+            InputTooLongError: A text is longer than the model takes, and is not to be cut.
         """
         longest = self.facts.max_tokens
         encoded = self._encode(texts, truncate and longest is not None, side)
@@ -65,7 +66,7 @@ class TextTokenizer(ABC):
                 raise InvalidInputError("a text has no token: the model needs one at least")
             if longest is not None and count > longest:
                 hint = ", or set the parameter truncate to true" if may_truncate else ""
-                raise InvalidInputError(f"a text has {count} tokens and the model takes {longest}: shorten it{hint}")
+                raise InputTooLongError(f"a text has {count} tokens and the model takes {longest}: shorten it{hint}")
         return encoded
 
     def pad(self, batch: Sequence[Encoded]) -> dict[str, np.ndarray]:

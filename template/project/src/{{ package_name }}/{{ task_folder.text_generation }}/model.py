@@ -1,5 +1,6 @@
 """Text generation: prompts and chats are continued, whole or streamed."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
@@ -10,9 +11,10 @@ from transformers import StoppingCriteriaList
 from ..backends.base import ModelFiles
 from ..backends.torch import TorchBackend
 from ..base_settings import ServiceSettings
-from ..errors import InvalidInputError, InvalidParameterError
+from ..errors import InputTooLongError, InvalidInputError, InvalidParameterError
 from ..inference.batching import BatchLimits, Item
 from ..inference.model import InferenceModel
+from .chat import as_taken, check_complete
 from .detokenizer import decode, truncate_at
 from .schemas import Generation, TextGenerationParameters
 from .streamer import Reader, Streamer
@@ -69,7 +71,7 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
         """Return the token ids of each prompt.
 
         Raises:
-            InvalidInputError: A prompt leaves no room for the text.
+            InputTooLongError: A prompt leaves no room for the text.
             InvalidParameterError: The parameters are for a stream.
         """
         if parameters.stream or parameters.details:
@@ -77,18 +79,31 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
         encoded = self._tokenizer(list(inputs), verbose=False)["input_ids"]
         return [self._item(ids, text, parameters) for ids, text in zip(encoded, inputs, strict=True)]
 
+    def preprocess_ids(self, prompts: Sequence[list[int]], parameters: TextGenerationParameters) -> list[Item]:
+        """Return the items of prompts that are token ids already, whose predictions are a `Turn` each.
+
+        Raises:
+            InputTooLongError: A prompt leaves no room for the text.
+            InvalidInputError: The model has no such token.
+        """
+        known: int = self._network.get_input_embeddings().num_embeddings
+        for token in itertools.chain.from_iterable(prompts):
+            if not 0 <= token < known:
+                raise InvalidInputError(f"prompt: the model has no token {token}, only those from 0 to {known - 1}")
+        return [self._item(ids, None, parameters) for ids in prompts]
+
     def preprocess_chat(self, messages: list[dict[str, Any]], parameters: TextGenerationParameters) -> list[Item]:
         """Return the token ids of a chat, whose prediction is a `Turn`.
 
         Raises:
-            InvalidInputError: The model has no chat template, or the chat leaves no room for an answer.
+            InputTooLongError: The chat leaves no room for an answer.
+            InvalidInputError: The model has no chat template, or the template rejects messages or leaves some out.
         """
         if not self._tokenizer.chat_template:
             raise InvalidInputError(f"{self.name} has no chat template: it completes texts, but does not chat")
-        try:
-            prompt = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        except Exception as error:  # templates raise exceptions of any kind
-            raise InvalidInputError(f"messages: the model's chat template rejected them: {error}") from None
+        taken = as_taken(messages, self._render)
+        prompt = self._render(taken)
+        check_complete(taken, prompt, self._render)
         # The template has added the special tokens.
         ids: list[int] = self._tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
         return [self._item(ids, None, parameters)]
@@ -97,14 +112,27 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
         """Return the items to be computed alone, for a reader that gets the text while it is generated."""
         return [replace(item, value=Prompt(item.value.ids, None, reader), group=object()) for item in items]
 
+    def _render(self, messages: Sequence[dict[str, Any]]) -> str:
+        """Return the prompt of a chat."""
+        try:
+            prompt: str = self._tokenizer.apply_chat_template(
+                list(messages), tokenize=False, add_generation_prompt=True
+            )
+        except Exception as error:  # templates raise exceptions of any kind
+            raise InvalidInputError(f"messages: the model's chat template rejected them: {error}") from None
+        return prompt
+
     def _item(self, ids: list[int], text: str | None, parameters: TextGenerationParameters) -> Item:
+        if self._max_tokens is not None and "max_new_tokens" not in parameters.model_fields_set:  # less will do
+            room = max(1, min(parameters.max_new_tokens, self._max_tokens - len(ids)))
+            parameters = parameters.model_copy(update={"max_new_tokens": room})
         size = len(ids) + parameters.max_new_tokens
         if not ids:
             raise InvalidInputError("a prompt has no token: the model needs one at least")
         if self._max_tokens is not None and size > self._max_tokens:
-            raise InvalidInputError(
+            raise InputTooLongError(
                 f"a prompt of {len(ids)} tokens and {parameters.max_new_tokens} new ones are more than "
-                f"the {self._max_tokens} that the model takes: shorten the prompt or lower max_new_tokens"
+                f"the {self._max_tokens} that the model takes: shorten the prompt or lower max_new_tokens (max_tokens)"
             )
         # Samples depend on the other prompts of a batch, so a prompt with a seed is computed alone.
         alike = parameters.model_dump_json(exclude={"return_full_text"}) if parameters.seed is None else object()

@@ -33,7 +33,7 @@ class TextGenerationParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    max_new_tokens: int = Field(64, ge=1, le=4096, description="Maximum length of the text, in tokens.")
+    max_new_tokens: int = Field(64, ge=1, description="Maximum tokens of the text; the default shrinks to what fits.")
     do_sample: bool | None = Field(None, description="Sample; by default if temperature, top_k or top_p is set.")
     temperature: float | None = Field(None, ge=0.01, le=10, description="Above 1 is more random, below 1 less.")
     top_k: int | None = Field(None, ge=1, description="Sample among this many tokens.")

@@ -1,12 +1,11 @@
 """OpenAI's chat completions route."""
 
-import time
-import uuid
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from ...inference.batching import Item
 from ...inference.schemas import TaskSchemas
@@ -14,41 +13,44 @@ from ..dependencies import engine_of
 from ..disconnects import while_connected
 from ..responses import Json
 from ..streaming import DONE, EventStream, Stream, StreamingModel
+from .openai_generation import FAILURE, GenerationRequest, finish_reason, response_head, texts_of, usage
+from .openai_messages import Message
+from .openai_request import only
 
-FAILURE = {
-    "error": {"message": "the prediction failed; the server's log says why", "type": "server_error", "code": 500}
-}
-
-Stop = Annotated[str, Field(min_length=1)]
-
-
-class Message(BaseModel):
-    """One message of a chat."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
+DEFAULT_MAX_TOKENS = 256
+"""Maximum length of an answer if the client says nothing, in tokens."""
 
 
-class StreamOptions(BaseModel):
-    """Contents of a stream beside the text."""
-
-    include_usage: bool | None = Field(None, description="Send the token counts in an extra event before the end.")
-
-
-class ChatRequest(BaseModel):
+class ChatRequest(GenerationRequest):
     """https://platform.openai.com/docs/api-reference/chat/create."""
 
-    model: str = Field("", description="Ignored: the server has one model.")
     messages: list[Message] = Field(min_length=1, max_length=1000)
-    max_tokens: int | None = Field(None, ge=1, le=4096)
-    max_completion_tokens: int | None = Field(None, ge=1, le=4096)
-    temperature: float | None = Field(None, ge=0, le=10, description="Below 0.01 the most likely token is taken.")
-    top_p: float | None = Field(None, gt=0, le=1)
-    seed: int | None = Field(None, ge=0, lt=2**63)
-    stop: Stop | Annotated[list[Stop], Field(max_length=8)] | None = None
-    stream: bool | None = Field(None, description="Send the answer while it is generated.")
-    stream_options: StreamOptions | None = None
-    n: Literal[1] | None = None
+    max_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: int | None = Field(None, ge=1)
+    tool_choice: Annotated[Any, only("none", "auto")] = None
+    tools: Any = Field(None, description='Taken with `tool_choice` "none" alone: the model calls no tools.')
+    parallel_tool_calls: Any = None
+    function_call: Annotated[Any, only("none", "auto")] = None
+    functions: Any = None
+    response_format: Annotated[Any, only({"type": "text"})] = None
+    logprobs: Annotated[Any, only(False)] = None
+    top_logprobs: Annotated[Any, only(0)] = None
+    modalities: Annotated[Any, only(["text"])] = None
+    audio: Annotated[Any, only()] = None
+    prediction: Any = Field(None, description="Taken, without an effect.")
+    reasoning_effort: Annotated[Any, only("none")] = None
+    verbosity: Annotated[Any, only("medium")] = None
+    web_search_options: Annotated[Any, only()] = None
+    store: Annotated[Any, only(False)] = None
+
+    @field_validator("tools", "functions")
+    @classmethod
+    def _refuse_tools(cls, value: Any, info: ValidationInfo) -> Any:
+        choice = {"tools": "tool_choice", "functions": "function_call"}[str(info.field_name)]
+        if value and info.data.get(choice) != "none":
+            message = 'this server does not call tools: leave it out, or set {choice} to "none"'
+            raise PydanticCustomError("unsupported_parameter", message, {"choice": choice})
+        return value
 
 
 def chat_router(schemas: TaskSchemas) -> APIRouter:
@@ -58,34 +60,27 @@ def chat_router(schemas: TaskSchemas) -> APIRouter:
     @router.post("/chat/completions")
     async def chat(request: Request, body: ChatRequest) -> Response:
         """Continue a chat as OpenAI's API does."""
-        parameters = schemas.parameters(
-            max_new_tokens=body.max_completion_tokens or body.max_tokens or 256,
-            do_sample=False if body.temperature is not None and body.temperature < 0.01 else None,
-            temperature=body.temperature if body.temperature is not None and body.temperature >= 0.01 else None,
-            top_p=body.top_p,
-            seed=body.seed,
-            stop=[body.stop] if isinstance(body.stop, str) else body.stop or [],
-        )
+        parameters = body.parameters(schemas, body.max_completion_tokens or body.max_tokens, DEFAULT_MAX_TOKENS)
         engine = engine_of(request)
         model = cast(StreamingModel, engine.model)
         stream = Stream() if body.stream else None
         items: list[Item] = []
 
         def preprocess() -> list[Item]:
-            chat = model.preprocess_chat([each.model_dump() for each in body.messages], parameters)
+            chat = model.preprocess_chat([each.for_template() for each in body.messages], parameters)
             items.extend(model.streaming(chat, stream) if stream else chat)
             return items
 
         work = engine.compute(1, preprocess)
-        head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": engine.name}
+        head = response_head("chatcmpl", engine.name)
         if stream:
             await while_connected(request, stream.begin(work))
-            with_usage = bool(body.stream_options and body.stream_options.include_usage)
+            with_usage = body.stream_options.include_usage
             return EventStream(stream, _chunks(stream, items[0], head, with_usage), FAILURE)
         [(text, written)] = await while_connected(request, work)
-        message = {"role": "assistant", "content": text}
-        choice = {"index": 0, "message": message, "finish_reason": _finish_reason(items[0], written)}
-        return Json({**head, "object": "chat.completion", "choices": [choice], "usage": _usage(items[0], written)})
+        message = {"role": "assistant", "content": text, "refusal": None}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(items[0], written)}
+        return Json({**head, "object": "chat.completion", "choices": [choice], "usage": usage(items, written)})
 
     return router
 
@@ -97,28 +92,14 @@ async def _chunks(
     if with_usage:
         head["usage"] = None
 
-    def chunk(finish_reason: str | None = None, **delta: str) -> dict[str, Any]:
-        return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+    def chunk(end: str | None = None, **delta: str) -> dict[str, Any]:
+        return {**head, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": end}]}
 
     yield chunk(role="assistant", content="")
-    sent = ""
-    async for piece in stream:
-        if piece.text:
-            sent += piece.text
-            yield chunk(content=piece.text)
-    text, written = await stream.result()
-    if rest := text[len(sent) :]:
-        yield chunk(content=rest)
-    yield chunk(_finish_reason(item, written))
+    async for text in texts_of(stream):
+        yield chunk(content=text)
+    _, written = await stream.result()
+    yield chunk(finish_reason(item, written))
     if with_usage:
-        yield {**head, "choices": [], "usage": _usage(item, written)}
+        yield {**head, "choices": [], "usage": usage([item], written)}
     yield DONE
-
-
-def _finish_reason(item: Item, written: int) -> str:
-    return "length" if written >= item.parameters.max_new_tokens else "stop"
-
-
-def _usage(item: Item, written: int) -> dict[str, int]:
-    prompt = len(item.value.ids)
-    return {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}

@@ -2,30 +2,41 @@
 
 import base64
 from array import array
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, create_model
+from pydantic import BeforeValidator, Field, create_model
+from pydantic_core import PydanticCustomError
 
 from ...base_settings import ServiceSettings
+from ...errors import ModelUnavailableError
 from ...inference.schemas import TaskSchemas
 from ..dependencies import engine_of
 from ..disconnects import while_connected
 from ..responses import Json
+from .openai_request import OpenAIRequest, is_token_ids
 from .predict import as_list, one_or_more
 
+Decode = Callable[[Sequence[int]], str]
+"""Returns the text of token ids."""
 
-class EmbeddingsRequest(BaseModel):
+
+class EmbeddingsRequest(OpenAIRequest):
     """https://platform.openai.com/docs/api-reference/embeddings/create."""
 
-    model: str = Field("", description="Ignored: the server has one model.")
     input: Any
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, ge=1)
+    dimensions: int | None = Field(None, ge=1, description="Keep the first dimensions, for models trained for it.")
 
 
 def embeddings_router(settings: ServiceSettings, schemas: TaskSchemas) -> APIRouter:
-    """Return the route `POST /v1/embeddings`."""
+    """Return the route `POST /v1/embeddings`.
+
+    Raises:
+        ModelUnavailableError: The setting `client_tokenizer` names a file that is no tokenizer.
+    """
     max_inputs, parameters_of = settings.max_inputs, schemas.parameters
 
     async def embeddings(request: Request, body: EmbeddingsRequest) -> Json:
@@ -47,19 +58,61 @@ def embeddings_router(settings: ServiceSettings, schemas: TaskSchemas) -> APIRou
             }
         )
 
-    embeddings.__annotations__["body"] = _request_model(schemas)  # FastAPI reads the request model from there
+    decode = _decoder(settings.client_tokenizer, f"{settings.model_config.get('env_prefix', '')}CLIENT_TOKENIZER")
+    embeddings.__annotations__["body"] = _request_model(schemas, decode)  # FastAPI reads the request model from there
     router = APIRouter(prefix="/v1")
     router.add_api_route("/embeddings", embeddings, methods=["POST"])
     return router
 
 
-def _request_model(schemas: TaskSchemas) -> type[EmbeddingsRequest]:
+def _request_model(schemas: TaskSchemas, decode: Decode) -> type[EmbeddingsRequest]:
+    """Return the request model; token ids in a request are decoded to texts."""
+
+    def to_texts(value: Any) -> Any:
+        if is_token_ids(value):
+            return decode(value)
+        if isinstance(value, list) and value and all(map(is_token_ids, value)):
+            return [decode(each) for each in value]
+        return value
+
+    texts = one_or_more(schemas)
+    before = BeforeValidator(to_texts, json_schema_input_type=texts | list[int] | list[list[int]])
     return create_model(
         "EmbeddingsRequest",
         __base__=EmbeddingsRequest,
         __doc__=EmbeddingsRequest.__doc__,
-        input=(one_or_more(schemas), Field(description="One text, or a list of them.")),
+        input=(Annotated[texts, before], Field(description="A text or token ids, or a list of them.")),
     )
+
+
+def _decoder(file: Path | None, setting: str) -> Decode:
+    """Return the function that decodes the token ids of clients; without a tokenizer, it refuses them."""
+    if file is None:
+        reason = (
+            "token ids are of a vocabulary that only the client knows: send texts (LangChain: OpenAIEmbeddings("
+            "check_embedding_ctx_length=False)), or set {setting} on the server to the client's tokenizer.json"
+        )
+
+        def refuse(ids: Sequence[int]) -> str:
+            raise PydanticCustomError("unsupported_value", reason, {"setting": setting})
+
+        return refuse
+
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises no exception of its own
+        raise ModelUnavailableError(f"{setting}: {file} is no tokenizer.json: {error}") from None
+
+    def decode(ids: Sequence[int]) -> str:
+        for token in ids:
+            if not 0 <= token < 2**32 or tokenizer.id_to_token(token) is None:
+                message = "the tokenizer of {setting} has no token {token}"
+                raise PydanticCustomError("invalid_token", message, {"setting": setting, "token": token})
+        return tokenizer.decode(list(ids), skip_special_tokens=True)
+
+    return decode
 
 
 def _encode(vector: list[float], encoding: str) -> Any:

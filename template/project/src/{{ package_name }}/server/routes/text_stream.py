@@ -32,10 +32,11 @@ async def stream_text(request: Request, engine: Engine, inputs: Sequence[str], p
         return items
 
     await while_connected(request, stream.begin(engine.compute(1, preprocess)))
-    return EventStream(stream, _events(stream, inputs[0], parameters, len(items[0].value.ids)), FAILURE)
+    return EventStream(stream, _events(stream, inputs[0], parameters, items[0]), FAILURE)
 
 
-async def _events(stream: Stream, prompt: str, parameters: Any, prompt_tokens: int) -> AsyncIterator[dict[str, Any]]:
+async def _events(stream: Stream, prompt: str, parameters: Any, item: Item) -> AsyncIterator[dict[str, Any]]:
+    max_new_tokens = item.parameters.max_new_tokens  # which the model may have lowered
     event: dict[str, Any] = {}
     count, sent, held = 0, "", False
     async for piece in stream:
@@ -44,7 +45,7 @@ async def _events(stream: Stream, prompt: str, parameters: Any, prompt_tokens: i
         count += 1
         sent += piece.text
         event = {"index": count, "token": piece._asdict(), "generated_text": None, "details": None}
-        held = count == parameters.max_new_tokens or not piece.text  # may be the last event, which has the whole text
+        held = count == max_new_tokens or not piece.text  # may be the last event, which has the whole text
         if not held:
             yield event
     text, _ = await stream.result()
@@ -54,9 +55,9 @@ async def _events(stream: Stream, prompt: str, parameters: Any, prompt_tokens: i
     if parameters.details:
         stopped = "eos_token" if token["special"] else "stop_sequence"
         event["details"] = {
-            "finish_reason": "length" if count >= parameters.max_new_tokens else stopped,
+            "finish_reason": "length" if count >= max_new_tokens else stopped,
             "generated_tokens": count,
-            "input_length": prompt_tokens,
+            "input_length": len(item.value.ids),
             "seed": parameters.seed,
         }
     yield event
