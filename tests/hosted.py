@@ -98,6 +98,7 @@ def expressions(token: str = "") -> dict[str, str]:
         "secrets.HF_TOKEN": token,
         "secrets.UPDATE_TOKEN || github.token": token,
         "steps.changes.outputs.changed": "yes",
+        "steps.version.outputs.version": "v1.0",
     }
 
 

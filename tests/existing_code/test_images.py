@@ -14,8 +14,10 @@ import pytest
 
 from tests.conftest import rows
 from tests.engine import attempt, build, cache_kept, docker, need_engine, outcome, reproduced, started
-from tests.existing_code.repositories import SHAPES, commands_of, dockerfile, given
+from tests.existing_code.packages import PACKAGES, contents, own_wheel
+from tests.existing_code.repositories import SHAPES, add_containers, commands_of, dockerfile, given
 from tests.program import run
+from tests.releases import git
 
 pytestmark = pytest.mark.image
 
@@ -264,3 +266,47 @@ def test_a_token_that_is_a_build_argument_is_refused(template: Path, tmp_path: P
     said = refused(folder, "--build-arg=HF_TOKEN=hf_of_somebody")
     assert any(line.startswith("HF_TOKEN must not be a build argument") for line in said)
     assert not [line for line in said if "hf_of_somebody" in line]
+
+
+RECORDED = """
+import hashlib, json
+from importlib.metadata import distribution
+
+found = {}
+for path in distribution("our-pkg").files:
+    if path.suffix != ".pyc" and path.name not in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
+        found[str(path)] = hashlib.sha256(path.read_binary()).hexdigest()
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("name", ["manifest", "setuptools-scm", "build hook"])
+def test_a_package_is_installed_as_its_own_build_gives_it(name: str, template: Path, tmp_path: Path) -> None:
+    need_engine()
+    package, tag = PACKAGES[name], f"slipway-test-package-{name.replace(' ', '-')}"
+    folder = package.write(tmp_path / "theirs")
+    own = contents(own_wheel(folder, package, tmp_path))
+    answers = {"requirements_file": f"{package.folder}pyproject.toml", "working_folder": package.folder.rstrip("/")}
+    done = add_containers(
+        template, folder, **answers, code_paths=["backend"], install="yes", torch_version="none", project_slug=tag
+    )
+    assert done.returncode == 0, done.stderr
+    described = git(folder, "describe", "--tags", "--long", "--abbrev=9").strip() if package.tag else ""
+    versions = [f"--build-arg=VERSION={described}"] if described else []
+    assert build(folder, "--target=lock", f"--output={folder}").returncode == 0
+    try:
+        made = build(folder, f"--tag={tag}", *versions)
+        assert made.returncode == 0, made.output
+        held = json.loads(outcome(tag, "python", "-c", RECORDED).stdout)
+        assert held == {path: digest for path, digest in own.items() if not path.endswith("/RECORD")}
+        if package.tag:
+            assert any('VERSION="$(git describe' in line for line in refused(folder))
+        made = build(folder, "--target=dev", f"--tag={tag}-dev", *versions)
+        assert made.returncode == 0, made.output
+        module = next((each for each in package.holds if each.endswith(".py")), "our_pkg/__init__.py")
+        code = f"import importlib; importlib.import_module({module.removesuffix('.py').replace('/', '.')!r})"
+        done = attempt("compose", "run", "--rm", "dev", "python", "-c", code, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    finally:
+        attempt("compose", "--profile=*", "down", "--volumes", cwd=folder)
+        attempt("image", "rm", "--force", tag, f"{tag}-dev")

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from source import text
+
 NAMES = {
     "faiss": "faiss-cpu",
     "huggingface_hub": "huggingface-hub",
@@ -31,10 +33,10 @@ NOT_ON_PYPI = re.compile(
 )
 
 
-def items(text: str) -> Iterator[tuple[str, bool]]:
+def items(content: str) -> Iterator[tuple[str, bool]]:
     """Yield each listed item, and whether it is a pip requirement."""
     inside, pip, depth = False, False, 0
-    for raw in text.splitlines():
+    for raw in content.splitlines():
         line = re.sub(r"(^|\s)#.*", "", raw).rstrip()
         if re.match(r"[^\s-]", line):
             inside = line.startswith("dependencies:")
@@ -64,7 +66,7 @@ def converted(item: str) -> str:
 
 def main() -> None:
     """Print the requirements."""
-    for item, pip in items(Path(sys.argv[1]).read_text("utf-8")):
+    for item, pip in items(text(Path(sys.argv[1]))):
         requirement = item if pip else converted(item)
         if requirement:
             print(requirement)

@@ -1,0 +1,160 @@
+"""Locking reads what the repository's own installation reads, without an engine."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.answers import Answer
+from tests.existing_code.packages import INIT, SCM, Package, pyproject
+from tests.existing_code.repositories import add_containers
+from tests.program import run
+from tests.releases import commit, git
+
+DYNAMIC = '[tool.setuptools.dynamic]\ndependencies = {file = ["requirements/base.txt"]}\n'
+OPTIONAL = '[project.optional-dependencies]\nfast = ["iniconfig"]\nall = ["our-pkg[fast]"]\n'
+
+Given = Callable[..., Path]
+
+
+@pytest.fixture
+def given(template: Path, tmp_path: Path) -> Given:
+    """Return a function that writes a repository and adds containers to it."""
+
+    def given(files: dict[str, str | bytes], **answers: Answer) -> Path:
+        folder = Package({name: text for name, text in files.items() if isinstance(text, str)}).write(
+            tmp_path / "theirs"
+        )
+        for name, raw in files.items():
+            if isinstance(raw, bytes):
+                (folder / name).write_bytes(raw)
+        commit(folder, "More")
+        done = add_containers(template, folder, code_paths=["our_pkg"], torch_version="none", **answers)
+        assert done.returncode == 0, done.stderr
+        commit(folder, "Add containers")
+        return folder
+
+    return given
+
+
+def lock(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run docker/lock.py, with uv from the tools of this repository."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return run([sys.executable, "-B", "docker/lock.py", *arguments], cwd=folder, env={**os.environ, "PATH": path})
+
+
+def locked(folder: Path) -> tuple[set[str], set[str]]:
+    """Write the locks into a repository, which must stay as it is otherwise; return the names of their packages."""
+    places = folder.parent / "locks"
+    done = lock(folder, "write", places)
+    assert done.returncode == 0, done.stderr
+    assert git(folder, "status", "--porcelain", "--ignored") == ""
+    names = []
+    for name in ("pylock.toml", "pylock.dev.toml"):
+        (folder / "docker" / name).write_bytes((places / name).read_bytes())
+        names.append({each["name"] for each in tomllib.loads((places / name).read_text()).get("packages", [])})
+    assert lock(folder, "check", "docker/pylock.toml").returncode == 0
+    return names[0], names[1]
+
+
+def stale(folder: Path, path: str) -> None:
+    """Change a file, which must make the lock stale."""
+    with (folder / path).open("a") as file:
+        file.write("\n# changed\n")
+    done = lock(folder, "check", "docker/pylock.toml")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"docker/pylock.toml is out of date: {path} has changed. ")
+
+
+def test_dependencies_in_another_file_are_locked_and_grow_stale_with_it(given: Given) -> None:
+    files = {
+        "pyproject.toml": pyproject('"setuptools"', 'version = "1.0"\ndynamic = ["dependencies"]', DYNAMIC),
+        "requirements/base.txt": "iniconfig\nsix\n",
+        **INIT,
+    }
+    folder = given(files, requirements_file="pyproject.toml", install="yes")
+    assert locked(folder) == ({"iniconfig", "six"},) * 2
+    stale(folder, "requirements/base.txt")
+
+
+def test_a_setup_script_is_run_and_the_lock_grows_stale_with_what_it_reads(given: Given) -> None:
+    read = "open('deps/all.txt').read().split()"
+    script = f"from setuptools import setup\nsetup(packages=['our_pkg'], install_requires={read})\n"
+    files = {
+        "pyproject.toml": pyproject('"setuptools"', 'version = "1.0"\ndynamic = ["dependencies"]'),
+        "setup.py": script,
+        "deps/all.txt": "six\n",
+        **INIT,
+    }
+    folder = given(files, requirements_file="pyproject.toml", install="yes")
+    assert locked(folder)[0] == {"six"}
+    stale(folder, "deps/all.txt")
+    git(folder, "checkout", "--quiet", "deps/all.txt")
+    stale(folder, "setup.py")
+
+
+def test_a_file_of_the_lock_that_is_gone_makes_it_stale(given: Given) -> None:
+    folder = given(
+        {"requirements.txt": "-r more.txt\n", "more.txt": "six\n", **INIT}, requirements_file="requirements.txt"
+    )
+    locked(folder)
+    (folder / "more.txt").unlink()
+    done = lock(folder, "check", "docker/pylock.toml")
+    assert done.returncode == 1
+    assert "more.txt has changed" in done.stderr
+
+
+def test_a_version_from_git_is_not_needed_to_lock(given: Given) -> None:
+    project = 'dynamic = ["dependencies", "version"]'
+    files = {
+        "pyproject.toml": pyproject('"setuptools", "setuptools-scm"', project, DYNAMIC + "[tool.setuptools_scm]\n"),
+        "requirements/base.txt": "six\n",
+        **INIT,
+    }
+    assert locked(given(files, requirements_file="pyproject.toml", install="yes"))[0] == {"six"}
+
+
+def test_a_group_that_names_the_package_gets_its_extra_and_no_namesake(given: Given) -> None:
+    groups = OPTIONAL + '[dependency-groups]\ndev = ["our-pkg[all]", "six"]\n'
+    files = {"pyproject.toml": pyproject('"setuptools"', 'version = "1.0"', groups), **INIT}
+    folder = given(files, requirements_file="pyproject.toml", requirements_dev="group:dev", install="yes")
+    assert locked(folder) == (set(), {"iniconfig", "six"})
+
+
+@pytest.mark.parametrize(
+    "line,below",
+    [
+        ("-e .[fast]", "backend/"),
+        ("--editable=.[all]", ""),
+        (".[fast]", ""),
+        ("our-pkg[fast]", "backend/"),
+        ("Our_Pkg [fast]", ""),
+    ],
+)
+def test_requirements_that_name_the_package_get_its_extra_and_no_namesake(given: Given, line: str, below: str) -> None:
+    files = {
+        "pyproject.toml": pyproject(
+            '"setuptools"', SCM, OPTIONAL + '[tool.setuptools]\npackages = ["our_pkg"]\n'
+        ).replace('"setuptools"]', '"setuptools", "setuptools-scm"]'),
+        "requirements.txt": "six\n",
+        "requirements-dev.txt": f"-r requirements.txt\n{line}\n",
+        **INIT,
+    }
+    answers: dict[str, Answer] = {"requirements_file": f"{below}requirements.txt", "working_folder": below.rstrip("/")}
+    answers["requirements_dev"] = f"{below}requirements-dev.txt"
+    folder = given({f"{below}{name}": text for name, text in files.items()} | INIT, install="yes", **answers)
+    assert locked(folder) == ({"six"}, {"iniconfig", "six"})
+
+
+def test_another_folder_is_refused_in_one_line(given: Given) -> None:
+    other = {f"libs/other/{name}": text for name, text in INIT.items()}
+    other["libs/other/pyproject.toml"] = pyproject('"setuptools"', 'version = "1.0"').replace("our-pkg", "other")
+    folder = given({"requirements.txt": "./libs/other\n", **INIT, **other}, requirements_file="requirements.txt")
+    done = lock(folder, "write", folder.parent / "locks")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "libs/other" in done.stderr
