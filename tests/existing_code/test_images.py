@@ -268,6 +268,34 @@ def test_a_token_that_is_a_build_argument_is_refused(template: Path, tmp_path: P
     assert not [line for line in said if "hf_of_somebody" in line]
 
 
+def test_scripts_and_lists_of_windows_work(template: Path, tmp_path: Path) -> None:
+    need_engine()
+    tag, package = "slipway-test-windows", PACKAGES["manifest"]
+    folder = package.write(tmp_path / "theirs")
+    answers = {"requirements_file": "pyproject.toml", "code_paths": ["our_pkg"], "commands": {"names": "ls /app"}}
+    done = add_containers(template, folder, **answers, install="yes", torch_version="none", project_slug=tag)
+    assert done.returncode == 0, done.stderr
+    (folder / "docker/packages.txt").write_text("# Café\nbsdextrautils\n", "utf-16")
+    for path in [folder / "Dockerfile", folder / "Dockerfile.dockerignore", *(folder / "docker").rglob("*.*")]:
+        if path.name != "packages.txt":
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+            path.chmod(0o644)
+    made = build(folder, "--target=lock", f"--output={folder}")
+    assert made.returncode == 0, made.output
+    try:
+        for target, end in {"prod": "", "dev": "-dev"}.items():
+            made = build(folder, f"--target={target}", f"--tag={tag}{end}")
+            assert made.returncode == 0, made.output
+            done = outcome(f"{tag}{end}", "column", "--version")
+            assert done.returncode == 0, done.stderr
+        assert "names" in outcome(tag, "help").stdout
+        assert outcome(tag, "names").returncode == 0
+        assert outcome(tag, "doctor", options=ANYBODY).returncode == 0
+        assert build(folder, f"--tag={tag}").ran == []
+    finally:
+        attempt("image", "rm", "--force", tag, f"{tag}-dev")
+
+
 RECORDED = """
 import hashlib, json
 from importlib.metadata import distribution

@@ -31,6 +31,7 @@ def given(template: Path, tmp_path: Path) -> Given:
         )
         for name, raw in files.items():
             if isinstance(raw, bytes):
+                (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_bytes(raw)
         commit(folder, "More")
         done = add_containers(template, folder, code_paths=["our_pkg"], torch_version="none", **answers)
@@ -158,3 +159,68 @@ def test_another_folder_is_refused_in_one_line(given: Given) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "libs/other" in done.stderr
+
+
+def windows(text: str) -> str:
+    """Return a text with the line breaks of Windows."""
+    return text.replace("\n", "\r\n")
+
+
+def appended(text: str) -> bytes:
+    """Return a text whose first line is UTF-8, to which PowerShell appended the others."""
+    first, *others = text.splitlines(keepends=True)
+    return first.encode() + "".join(others).encode("utf-16-le")
+
+
+CAFE = "# Café\n"
+REQUIREMENTS = f"{CAFE}-r more.txt\niniconfig ; python_version >= '3'  # bé\n"
+CONDA = f"{CAFE}dependencies:\n  - python=3.11\n  - six=1.17\n  - pip:\n    - iniconfig\n"
+
+
+def encodings(text: str) -> dict[str, bytes]:
+    """Return the bytes that systems and editors write for a text."""
+    return {
+        "windows": windows(text).encode(),
+        "utf-8 with a mark": windows(text).encode("utf-8-sig"),
+        "utf-16 with a mark": windows(text).encode("utf-16"),
+        "utf-16 big-endian": b"\xfe\xff" + text.encode("utf-16-be"),
+        "utf-16 without a mark": text.encode("utf-16-le"),
+        "utf-16 after utf-8": appended(text),
+        "latin-1": text.encode("latin-1"),
+        "old macintosh": text.replace("\n", "\r").encode(),
+    }
+
+
+@pytest.mark.parametrize("encoding", encodings(CAFE))
+def test_requirements_are_read_in_any_encoding(given: Given, encoding: str) -> None:
+    files = {
+        "requirements.txt": encodings(REQUIREMENTS)[encoding],
+        "more.txt": encodings(f"{CAFE}six\n")[encoding],
+        "requirements-dev.txt": encodings(f"{CAFE}-r requirements.txt\npluggy\n")[encoding],
+        **INIT,
+    }
+    folder = given(files, requirements_file="requirements.txt", requirements_dev="requirements-dev.txt")
+    assert locked(folder) == ({"iniconfig", "six"}, {"iniconfig", "pluggy", "six"})
+    (folder / "more.txt").write_bytes(f"{CAFE}six\n".encode())  # the same text
+    assert lock(folder, "check", "docker/pylock.toml").returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-8 with a mark", "utf-16 with a mark", "latin-1"])
+def test_a_manifest_is_read_in_any_encoding(given: Given, encoding: str) -> None:
+    groups = '[dependency-groups]\ndev = ["iniconfig"]\n'
+    project = 'version = "1.0"\ndynamic = ["dependencies"]\ndescription = "Café"'
+    files = {
+        "pyproject.toml": encodings(CAFE + pyproject('"setuptools"', project, DYNAMIC + groups))[encoding],
+        "requirements/base.txt": encodings(f"{CAFE}six\n")[encoding],
+        **INIT,
+    }
+    folder = given(files, requirements_file="pyproject.toml", requirements_dev="group:dev", install="yes")
+    assert locked(folder) == ({"six"}, {"iniconfig", "six"})
+
+
+@pytest.mark.parametrize("encoding", encodings(CAFE))
+def test_a_conda_environment_is_read_in_any_encoding(given: Given, encoding: str) -> None:
+    folder = given({"environment.yml": encodings(CONDA)[encoding], **INIT}, requirements_file="environment.yml")
+    assert locked(folder)[0] == {"iniconfig", "six"}
+    done = run([sys.executable, "-B", "docker/conda_requirements.py", "environment.yml"], cwd=folder)
+    assert done.stdout.split() == ["six==1.17.*", "iniconfig"]

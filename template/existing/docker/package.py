@@ -1,11 +1,11 @@
 """Build the package of the repository in the working directory from all of its files, as its own build does.
 
 package.py wheel SOURCE FOLDER VERSION [REVISION]   build the wheel of the package in SOURCE into FOLDER
-package.py editable SOURCE FOLDER VERSION           copy the repository to FOLDER and install the package in SOURCE from
-                                                    there, editable, into the environment in VIRTUAL_ENV
+package.py editable SOURCE FOLDER VERSION           copy the repository to FOLDER and install the package in SOURCE
+                                                    from there, editable, into the environment in VIRTUAL_ENV
 
-VERSION, a version or the output of `git describe`, and the commit REVISION are for packages whose version comes from Git
-tags: the history is not in the build context.
+VERSION, a version or the output of `git describe`, and the commit REVISION are for packages whose version comes from
+Git tags: the history is not in the build context.
 """
 
 import shutil

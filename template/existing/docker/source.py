@@ -90,7 +90,7 @@ def release(version: str) -> str:
     described = DESCRIBED.fullmatch(version)
     tag, distance, commit, dirty = described.groups() if described else ("", None, None, None)
     if not (found := NUMBER.fullmatch(tag.lower())):
-        sys.exit(f"VERSION: {version} is neither a version nor the output of `git describe --tags`; pass one such as 1.2.3")
+        sys.exit(f"VERSION: {version} is neither a version nor the output of `git describe`; pass one such as 1.2.3")
     number = found["release"]
     if found["phase"]:
         number += f"{PHASES.get(found['phase'], found['phase'])}{int(found['candidate'] or 0)}"
@@ -128,12 +128,14 @@ def track(copy: Path, version: str) -> None:
     """
     settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     for each in ("AUTHOR", "COMMITTER"):
-        settings |= {f"GIT_{each}_NAME": "build", f"GIT_{each}_EMAIL": "build", f"GIT_{each}_DATE": "2000-01-01T00:00:00Z"}
+        settings |= {f"GIT_{each}_NAME": "build", f"GIT_{each}_EMAIL": "build"}
+        settings[f"GIT_{each}_DATE"] = "2000-01-01T00:00:00Z"
 
     def git(*arguments: str, given: str = "", **more: str) -> str:
         command = ["git", "-C", str(copy), *arguments]
         environment = {**os.environ, **settings, **more}
-        return subprocess.run(command, input=given, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+        done = subprocess.run(command, input=given, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        return done.stdout
 
     git("init", "--quiet")
     git("add", "--all")
@@ -167,5 +169,5 @@ def build_settings(folder: Path, version: str, revision: str = "") -> dict[str, 
         "UV_DYNAMIC_VERSIONING_BYPASS": version,
     }
     if commit := described and described[3] or revision and f"g{revision[:9]}":
-        settings[f"SETUPTOOLS_SCM_PRETEND_METADATA{suffix}"] = f'{{node = "{commit}"}}'
+        settings[f"SETUPTOOLS_SCM_PRETEND_METADATA{suffix}"] = '{node = "' + commit + '"}'
     return settings
