@@ -3,7 +3,7 @@
 FROM base AS scripts
 RUN --mount=type=bind,source=docker,target=/docker \
     mkdir /scripts \
- && for script in as-owner entrypoint healthcheck; do \
+ && for script in as-owner entrypoint healthcheck with-indexes; do \
       [ ! -f "/docker/$script.sh" ] || tr -d '\r' < "/docker/$script.sh" > "/scripts/$script"; \
     done \
  && chmod 755 /scripts/*

@@ -8,16 +8,18 @@ import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from tests.conftest import rows
-from tests.engine import attempt, build, cache_kept, docker, need_engine, outcome, reproduced, started
+from tests.engine import Export, address, attempt, build, cache_kept, docker, need_engine, outcome, reproduced, started
 from tests.existing_code.packages import PACKAGES, contents, own_wheel
 from tests.existing_code.repositories import SHAPES, add_containers, commands_of, dockerfile, given
+from tests.private_index import PASSWORD, USER, PrivateIndex
 from tests.program import run
-from tests.releases import git
+from tests.releases import commit, git
 
 pytestmark = pytest.mark.image
 
@@ -294,6 +296,52 @@ def test_scripts_and_lists_of_windows_work(template: Path, tmp_path: Path) -> No
         assert build(folder, f"--tag={tag}").ran == []
     finally:
         attempt("image", "rm", "--force", tag, f"{tag}-dev")
+
+
+@pytest.mark.parametrize("way", ["netrc", "PIP_EXTRA_INDEX_URL", "UV_INDEX_MINE_PASSWORD"])
+def test_credentials_of_a_private_index_are_used_and_kept_nowhere(way: str, template: Path, tmp_path: Path) -> None:
+    need_engine()
+    tag, package = "slipway-test-private", PACKAGES["manifest"]
+    folder = package.write(tmp_path / "theirs")
+    with PrivateIndex() as index:
+        host = address()
+        manifest = folder / "pyproject.toml"
+        manifest.write_text(manifest.read_text().replace('license = "MIT"', 'dependencies = ["private-thing"]'))
+        if way != "PIP_EXTRA_INDEX_URL":
+            with manifest.open("a") as file:
+                file.write(f'[[tool.uv.index]]\nname = "mine"\nurl = "{index.url(host)}"\n')
+        commit(folder, "Depend on a private package")
+        answers = {"requirements_file": "pyproject.toml", "code_paths": ["our_pkg"], "torch_version": "none"}
+        done = add_containers(template, folder, **answers, install="yes", project_slug=tag)
+        assert done.returncode == 0, done.stderr
+        secret = tmp_path / "secret"
+        secret.write_text(
+            {
+                "netrc": f"machine {host} login {USER} password {PASSWORD}\n",
+                "PIP_EXTRA_INDEX_URL": f"# ours\r\nPIP_EXTRA_INDEX_URL={index.url(host, login=True)}\r\n",
+                "UV_INDEX_MINE_PASSWORD": f"UV_INDEX_MINE_USERNAME={USER}\nUV_INDEX_MINE_PASSWORD={PASSWORD}",
+            }[way]
+        )
+        given = f"--secret=id={'netrc' if way == 'netrc' else 'indexes'},src={secret}"
+        assert build(folder, "--target=lock", f"--output={folder}").returncode == 1
+        made = build(folder, "--target=lock", f"--output={folder}", given)
+        assert made.returncode == 0, made.output
+        lock = (folder / "docker/pylock.toml").read_text()
+        assert "private-thing" in lock and host in lock
+        try:
+            for target in ("prod", "dev"):
+                made = build(
+                    folder, f"--target={target}", f"--tag={tag}-{target}", given, "--no-cache-filter=environment,dev"
+                )
+                assert made.returncode == 0, made.output
+                assert outcome(f"{tag}-{target}", "python", "-c", "import private_thing").returncode == 0
+                history = docker("history", "--no-trunc", f"{tag}-{target}").stdout
+                export = Export.of(f"{tag}-{target}", tmp_path / f"{target}.tar")
+                for word in (PASSWORD, quote(PASSWORD, safe="")):
+                    assert word not in lock + made.output + history
+                    assert export.holding(word) == []
+        finally:
+            attempt("image", "rm", "--force", f"{tag}-prod", f"{tag}-dev")
 
 
 RECORDED = """
