@@ -1,6 +1,7 @@
 """Formats of records."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,29 @@ def test_csv_fields_may_hold_line_breaks_and_a_short_row_is_an_error() -> None:
     found = list(read_records(io.BytesIO(b'text,id\n"one\nmore",1\ntwo\nthree,3\n'), "csv", "text"))
     assert [each.text for each in found] == ["one\nmore", "two", "three"]
     assert [each.error for each in found] == [None, "1 fields, not 2", None]
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("lines", "a b\tc\td\n"),
+        ("jsonl", '{"query": "a b", "text": "c\\td", "id": 1}\n'),
+        ("jsonl", '["a b", "c\\td"]\n'),
+        ("csv", "id,query,text\n1,a b,c\td\n"),
+    ],
+)
+def test_the_texts_of_several_columns_are_a_json_array(form: Format, content: str) -> None:
+    [found] = read_records(io.BytesIO(content.encode()), form, ["query", "text"])
+    assert (json.loads(found.text), found.error) == (["a b", "c\td"], None)
+    assert found.fields["query"] == "a b"
+
+
+def test_a_record_that_lacks_one_of_several_columns_has_an_error() -> None:
+    content = b'{"query": "a"}\n{"query": "a", "text": 5}\n{"query": " ", "text": "b"}\n["a"]\n"a"\n'
+    found = [each.error for each in read_records(io.BytesIO(content), "jsonl", ["query", "text"])]
+    assert found == ["no text", "no string in text", "empty", "no text", "no text"]
+    with pytest.raises(InvalidInputError, match="no column called text among query"):
+        list(read_records(io.BytesIO(b"query\na\n"), "csv", ["query", "text"]))
 
 
 def test_an_empty_file_has_no_records() -> None:

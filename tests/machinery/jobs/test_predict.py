@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from my_project.errors import InvalidInputError
 from my_project.jobs.context import JobContext
-from my_project.jobs.predict import PredictImagesJob, PredictJob
+from my_project.jobs.predict import PredictImagesJob, PredictJob, PredictPairsJob
 from my_project.jobs.store import JobLease, JobStore
 from my_project.settings import Settings
 from my_project.storage import Storage
@@ -79,3 +79,17 @@ def test_images_are_read_from_the_storage(context: JobContext) -> None:
     assert errors[0] == "large.png: larger than 10 bytes"
     assert errors[1] == "missing.png: no such file in the storage"
     assert "not a path below the storage" in errors[2]
+
+
+@pytest.mark.parametrize("arguments", [{}, {"column": ["query", "passage"]}])
+def test_pairs_are_read_from_two_columns(context: JobContext, arguments: dict[str, Any]) -> None:
+    other = arguments.get("column", ["query", "text"])[1]
+    records = [{"query": "a", other: "b", "id": 1}, {"query": "a", "id": 2}]
+    with context.storage.write("pairs.jsonl") as stream:
+        stream.write("".join(json.dumps(each) + "\n" for each in records).encode())
+    job = PredictPairsJob(Parameters)
+    result = job.run(job.arguments(source="pairs.jsonl", **arguments), context)
+    with context.storage.read(result["target"]) as stream:
+        rows = [json.loads(line) for line in stream]
+    assert rows[0] == {"query": "a", other: "b", "id": 1, "prediction": '["A", "B"]!'}
+    assert rows[1]["error"] == f"no {other}"

@@ -76,14 +76,20 @@ def bench(
 
 
 def read_inputs(source: Path | None, count: int) -> list[Any]:
-    """Return the lines of a file, or else that many examples. Raise BadParameter for an empty file."""
-    from ..components import example_inputs
+    """Return the lines of a file, or else that many examples. Raise BadParameter for an empty file.
+
+    For a model that reads several columns, their texts are in a line, with tabs between them.
+    """
+    from ..components import columns, example_inputs
 
     if source is None:
         return example_inputs(count)
     lines = [line for line in source.read_text("utf-8").splitlines() if line.strip()]
     if not lines:
         raise typer.BadParameter(f"{source} has no text")
+    names = columns()
+    if len(names) > 1:
+        return [dict(zip(names, line.split("\t", len(names) - 1), strict=False)) for line in lines]
     return lines
 
 

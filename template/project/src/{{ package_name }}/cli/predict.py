@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -27,7 +27,10 @@ def predict(
     file_format: Annotated[
         FormatName | None, typer.Option("--format", "-f", help="File format, if no file extension tells it.")
     ] = None,
-    column: Annotated[str, typer.Option("--column", "-c", help="Field or column with the input.")] = "text",
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", "-c", help="Field or column with the input; repeat it for several.  [the model's]"),
+    ] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="A parameter, as name=value.")
     ] = None,
@@ -62,7 +65,7 @@ def predict(
     writes = detect_format(target, file_format) if target else reads
     if writes == "parquet" and target is None:
         raise typer.BadParameter("Parquet is written to a file only: give --output")
-    _predict_file(source, target, reads, writes, column, parameters, dry_run)
+    _predict_file(source, target, reads, writes, column or components.columns(), parameters, dry_run)
 
 
 def _predict_file(
@@ -70,7 +73,7 @@ def _predict_file(
     target: Path | None,
     reads: FormatName,
     writes: FormatName,
-    column: str,
+    columns: Sequence[str],
     parameters: BaseModel,
     dry_run: bool,
 ) -> None:
@@ -105,7 +108,7 @@ def _predict_file(
             )
         )
         bar = progress.add_task("predict", total=source.stat().st_size if source else None)
-        incoming = read_records(stream, reads, column)
+        incoming = read_records(stream, reads, columns)
         while chunk := list(islice(incoming, settings.max_batch_size * CHUNK_BATCHES)):
             outcomes: Iterable[tuple[Record, Any]] = ((record, None) for record in chunk)
             if model:

@@ -40,6 +40,8 @@ class InferenceModel(ABC, Generic[InputT, ParametersT, OutputT]):
     """Whether to wait briefly for the clients just answered, because one large batch is faster than two."""
     nest_single_output: ClassVar[bool] = False
     """Whether a single input is answered with a list of one prediction, as clients of this task expect."""
+    columns: ClassVar[tuple[str, ...]] = ("text",)
+    """Columns of a file that hold the input."""
 
     @abstractmethod
     def preprocess(self, inputs: Sequence[InputT], parameters: ParametersT) -> list[Item]:
@@ -71,7 +73,10 @@ class InferenceModel(ABC, Generic[InputT, ParametersT, OutputT]):
 
     @staticmethod
     def parse_text(text: str) -> Any:
-        """Return the input for a command line argument, a line of a file or a cell. By default the text itself."""
+        """Return the input for a command line argument, a line of a file or a cell. By default the text itself.
+
+        The texts of several columns are a JSON array.
+        """
         return text
 
     def predict(self, inputs: Sequence[InputT], parameters: ParametersT) -> list[OutputT]:

@@ -2,7 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
@@ -28,7 +28,7 @@ class PredictArguments(BaseModel):
     )
     target: StoragePath | None = Field(None, description="File to write; by default results/ID.extension.")
     format: Format | None = Field(None, description="Format of the source, if its extension does not tell.")
-    column: str = Field("text", description="Field or column that holds the input.")
+    column: Any
     parameters: Any
 
 
@@ -36,6 +36,8 @@ class PredictJob(JobType[PredictArguments]):
     """Predict from every record of a file; a bad record gets an error and does not affect the others."""
 
     name = "predict"
+    column: ClassVar[str | list[str]] = "text"
+    """Field or column that holds the input, unless the arguments name another one."""
     column_description = "Field or column that holds the input."
 
     def __init__(self, parameters: type[BaseModel]) -> None:
@@ -44,7 +46,7 @@ class PredictJob(JobType[PredictArguments]):
         self.arguments = create_model(
             "PredictArguments",
             __base__=PredictArguments,
-            column=(str, Field("text", description=self.column_description)),
+            column=(str | list[str], Field(self.column, description=self.column_description)),
             parameters=(parameters, ... if is_required else parameters()),
         )
 
@@ -75,6 +77,13 @@ class PredictJob(JobType[PredictArguments]):
             writer.close()
             context.progress(size, size)  # raises if the job is lost, before the target is replaced
         return {"target": target, "records": done, "failed": failed}
+
+
+class PredictPairsJob(PredictJob):
+    """Predict from every pair of texts in a file; a bad record gets an error and does not affect the others."""
+
+    column: ClassVar[str | list[str]] = ["query", "text"]
+    column_description = "Fields or columns that hold the two texts."
 
 
 class PredictImagesJob(PredictJob):

@@ -1,15 +1,13 @@
 """Labels with scores, from the logits of a classifier."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from typing_extensions import TypedDict
 
-from ..errors import ModelUnavailableError
-
-ACTIVATIONS = {"Identity": "none", "Sigmoid": "sigmoid", "Softmax": "softmax"}
-"""Functions of torch that a CrossEncoder may be saved with, by the name of the function here."""
+from .activation import activate, saved_function
 
 
 class Label(TypedDict):
@@ -19,30 +17,23 @@ class Label(TypedDict):
     score: float
 
 
-def label_facts(config: Any) -> dict[str, Any]:
-    """Return what `best_labels` needs from a model's configuration."""
-    return {
-        "labels": [config.id2label[index] for index in range(config.num_labels)],
-        "function": _function(config),
-    }
-
-
-def _function(config: Any) -> str:
-    """Return how logits become scores, as the pipeline of transformers decides, or as a CrossEncoder was saved.
-
-    Source: transformers.TextClassificationPipeline.postprocess and
-    sentence_transformers.CrossEncoder.get_default_activation_fn.
+def label_facts(config: Any, folder: Path | None = None) -> dict[str, Any]:
+    """Return what `best_labels` needs from a model's configuration, and from its folder if it may be a CrossEncoder.
 
     Raises:
         ModelUnavailableError: A CrossEncoder was saved with a function that is not supported.
     """
-    saved = (getattr(config, "sentence_transformers", None) or {}).get("activation_fn")
-    saved = saved or getattr(config, "sbert_ce_default_activation_function", None)
-    if saved is not None:
-        name = str(saved).rpartition(".")[2]
-        if name not in ACTIVATIONS:
-            raise ModelUnavailableError(f"the model's activation function {saved} is not supported")
-        return ACTIVATIONS[name]
+    return {
+        "labels": [config.id2label[index] for index in range(config.num_labels)],
+        "function": saved_function(config, folder) or _function(config),
+    }
+
+
+def _function(config: Any) -> str:
+    """Return how logits become scores, as the pipeline of transformers decides.
+
+    Source: transformers.TextClassificationPipeline.postprocess.
+    """
     if config.problem_type == "regression":
         return "none"
     return "sigmoid" if config.problem_type == "multi_label_classification" or config.num_labels == 1 else "softmax"
@@ -57,7 +48,7 @@ def best_labels(logits: np.ndarray, labels: Sequence[str], function: str, top_k:
         function: sigmoid, softmax or none.
         top_k: How many to return; None returns all.
     """
-    scores = _scores(logits.astype(np.float64), function)
+    scores = activate(logits.astype(np.float64), function)
     best = np.argsort(-scores, kind="stable")[:top_k]
     return [Label(label=labels[index], score=float(scores[index])) for index in best]
 
@@ -71,12 +62,3 @@ def difference(one: Sequence[Label], other: Sequence[Label]) -> float:
 def agreement(one: Sequence[Label], other: Sequence[Label]) -> float:
     """Return 1 if the best labels of two predictions are the same, 0 otherwise."""
     return float(one[0]["label"] == other[0]["label"])
-
-
-def _scores(logits: np.ndarray, function: str) -> np.ndarray:
-    if function == "none":
-        return logits
-    if function == "sigmoid":
-        return 1 / (1 + np.exp(-logits))
-    powers = np.exp(logits - logits.max())
-    return powers / powers.sum()

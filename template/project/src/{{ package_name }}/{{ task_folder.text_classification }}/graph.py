@@ -24,7 +24,7 @@ class TextClassificationGraph(TextGraph):
             ModelUnavailableError: The files cannot be loaded, or the network cannot be computed.
         """
         network = load_network(AutoModelForSequenceClassification, folder, device)
-        return cls.assemble(network, load_tokenizer(folder), label_facts(network.config))
+        return cls.assemble(network, load_tokenizer(folder), label_facts(network.config, folder))
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the logits."""

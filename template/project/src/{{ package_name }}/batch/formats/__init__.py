@@ -1,5 +1,6 @@
 """File formats of records, and the choice among them."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -42,21 +43,28 @@ def detect_format(path: Path, default: Format | None = None) -> Format:
     return found
 
 
-def read_records(stream: IO[bytes], format: Format, column: str) -> Iterator[Record]:
-    """Yield the records of a binary stream, whose texts are in a column; one that cannot be used has an error.
+def read_records(stream: IO[bytes], format: Format, columns: str | Sequence[str]) -> Iterator[Record]:
+    """Yield the records of a binary stream, whose texts are in columns; one that cannot be used has an error.
+
+    Args:
+        stream: The file.
+        format: Its format.
+        columns: A column whose text is that of the record, or several: then it is a JSON array of their texts.
 
     Raises:
-        InvalidInputError: The whole file cannot be used, for example because it lacks the column.
+        InvalidInputError: The whole file cannot be used, for example because it lacks a column.
     """
-    for record in read_rows(stream, format, [column]):
+    names = [columns] if isinstance(columns, str) else list(columns)
+    for record in read_rows(stream, format, names):
         for name in RESULT_FIELDS:
             record.fields.pop(name, None)  # of an earlier run over the same file
-        text = record.fields.get(column)
-        if isinstance(text, str):
-            record.text = text
-            record.error = record.error or text_problem(text)
+        texts = [text for name in names if isinstance(text := record.fields.get(name), str)]
+        if len(texts) == len(names):
+            record.text = texts[0] if len(texts) == 1 else json.dumps(texts)
+            record.error = record.error or next(filter(None, map(text_problem, texts)), None)
         else:
-            record.error = record.error or f"no string in {column}"
+            lacking = (name for name in names if not isinstance(record.fields.get(name), str))
+            record.error = record.error or f"no string in {' and '.join(lacking)}"
         yield record
 
 

@@ -1,4 +1,4 @@
-"""JSON lines: one object or string a line."""
+"""JSON lines: one object or string a line, or an array of the texts of several columns."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from .record import Record, read_lines, to_json_line
 
 
 def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
-    """Yield a record for each line. A value that is no object becomes the field called like the first of `columns`."""
+    """Yield a record for each line. A value that is no object becomes the fields called like `columns`."""
     for number, line, problem in read_lines(stream):
         if problem:
             yield Record(number, error=problem)
@@ -21,7 +21,10 @@ def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
         except (ValueError, RecursionError) as error:
             yield Record(number, error=f"not JSON: {error}")
             continue
-        yield Record(number, fields=value if isinstance(value, dict) else {columns[0]: value})
+        if not isinstance(value, dict):
+            values = value if isinstance(value, list) and len(columns) > 1 else [value]
+            value = dict(zip(columns, values, strict=False))
+        yield Record(number, fields=value)
 
 
 class JsonlWriter:

@@ -1,4 +1,4 @@
-"""Plain text: one input a line."""
+"""Plain text: one input a line, the texts of several columns with tabs between them."""
 
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
@@ -7,9 +7,10 @@ from .record import Record, read_lines, to_json_line
 
 
 def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
-    """Yield a record for each line, whose only field is called like the first of `columns`."""
+    """Yield a record for each line, with a field for each of `columns`; the last one has the rest of the line."""
     for number, line, error in read_lines(stream):
-        yield Record(number, fields={columns[0]: line.rstrip("\r\n")}, error=error)
+        texts = line.rstrip("\r\n").split("\t", len(columns) - 1)
+        yield Record(number, fields=dict(zip(columns, texts, strict=False)), error=error)
 
 
 class LineWriter:
