@@ -3,6 +3,8 @@
 The questions come from Copier itself, which is asked for each preset's defaults, so the page cannot disagree with it.
 """
 
+import itertools
+import json
 import re
 import shutil
 import tempfile
@@ -203,13 +205,45 @@ def decisions_page() -> str:
     )
 
 
+def models_page() -> str:
+    """Return the page of the architectures that were compared with their own library."""
+    found = [json.loads(line) for line in OUTCOMES.read_text("utf-8").splitlines()]
+    lines = [
+        "Each architecture of transformers was made as a tiny model of random weights. Its answers were compared with those "
+        "of transformers' own pipeline: alone, beside other texts in a batch, in pairs, and at the longest input.\n"
+    ]
+    for (task, runtime), group in itertools.groupby(found, lambda each: (each["task"], each["runtime"])):
+        tried = list(group)
+        outcomes = {name: [each for each in tried if each["outcome"] == name] for name in OUTCOME}
+        lines.append(f"## {task}, {'ONNX Runtime' if runtime == 'onnx' else 'torch'}\n")
+        for name, heading in OUTCOME.items():
+            if chosen := outcomes[name]:
+                names = ", ".join(code(each["architecture"]) for each in chosen)
+                lines.append(f"{heading.format(len(chosen))}: {names}.\n")
+        if refused := outcomes["refused"]:
+            rows = ((code(each["architecture"]), plain(each["reason"])) for each in refused)
+            lines.append(table(["Architecture", "Why it is refused"], rows))
+    return page("Models", *lines)
+
+
 def page(title: str, *parts: str) -> str:
     """Return a page that says how it is generated."""
     note = f"<!-- Generated: change it with `{COMMAND}`. -->\n"
     return "\n".join([f"# {title}\n", note, *(part.rstrip("\n") + "\n" for part in parts)])
 
 
+OUTCOME = {
+    "agrees": "Agree ({})",
+    "refused": "Refused when the model is loaded or exported ({})",
+    "untried": "Not tried, because transformers could not make or compute the tiny model ({})",
+}
+"""Outcomes of tests/architectures/sweep.py, with the words for them."""
+
+OUTCOMES = ROOT / "tests/architectures/outcomes.jsonl"
+"""The lines that sweep.py printed, for each task and runtime."""
+
 PAGES = {
+    "reference/models.md": models_page,
     "reference/questions.md": questions_page,
     "reference/settings.md": settings_page,
     "reference/torch.md": torch_page,

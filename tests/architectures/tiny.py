@@ -137,6 +137,23 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "canine": {"max_position_embeddings": 64, "local_transformer_stride": 16},
     "mobilebert": {"true_hidden_size": 32, "intra_bottleneck_size": 32, "num_feedforward_networks": 1},
     "albert": {"embedding_size": 16},
+    **{key: {"rotary_dim": 8} for key in ("gptj", "codegen")},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
+    "mamba2": {"num_heads": 4, "head_dim": 16},
+    **{
+        key: {"mamba_n_heads": 4, "mamba_d_head": 16, "layer_types": ["mamba", "attention"]}
+        for key in ("bamba", "granitemoehybrid")
+    },
+    **{
+        key: {"layer_types": ["linear_attention", "full_attention"]}
+        for key in ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "qwen4_exp_text")
+    },
+    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
+    "recurrent_gemma": {"num_hidden_layers": 3},
+    "xmod": {"default_language": "en_XX", "max_position_embeddings": LONGEST + 2},
+    "lilt": {"hidden_size": 48, "max_position_embeddings": LONGEST + 2},
+    "zaya": {"num_experts_per_tok": 1},
+    "dots1": {"n_shared_experts": 1},
 }
 """Further values that single architectures need."""
 

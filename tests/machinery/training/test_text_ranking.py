@@ -35,7 +35,7 @@ def test_the_ndcg_counts_the_best_ten() -> None:
     ("labels", "reason"),
     [
         ([1, 1], "no held-out query has passages of different labels"),
-        ([0, 1.5], "label: 1.5 is not a number from 0"),
+        ([0, 1.5], "label: '1.5' is not a number from 0"),
         (["yes", "no"], "label: 'yes' is not a number from 0"),
     ],
 )
