@@ -344,6 +344,46 @@ def test_credentials_of_a_private_index_are_used_and_kept_nowhere(way: str, temp
             attempt("image", "rm", "--force", f"{tag}-prod", f"{tag}-dev")
 
 
+def test_a_library_of_the_system_that_a_wheel_lacks_stops_the_build_with_its_package(
+    template: Path, tmp_path: Path
+) -> None:
+    need_engine()
+    tag, package = "slipway-test-opencv", PACKAGES["manifest"]
+    folder = package.write(tmp_path / "theirs")
+    manifest = folder / "pyproject.toml"
+    manifest.write_text(manifest.read_text().replace('license = "MIT"', 'dependencies = ["opencv-python"]'))
+    (folder / "our_pkg/__init__.py").write_text("import cv2\n\nEDGES = cv2.Canny\n")
+    commit(folder, "Find edges")
+    answers = {"requirements_file": "pyproject.toml", "code_paths": ["our_pkg"], "torch_version": "none"}
+    done = add_containers(template, folder, **answers, install="yes", project_slug=tag)
+    assert done.returncode == 0, done.stderr
+    assert build(folder, "--target=lock", f"--output={folder}").returncode == 0
+    try:
+        (line,) = [each for each in refused(folder) if "precompile: " in each]
+        what, packages = re.findall(r"precompile: (opencv-python needs .*): add (.*) to docker/packages.txt$", line)[0]
+        assert "libGL.so.1" in what and "libgl1" in packages
+
+        made = build(folder, "--target=dev", f"--tag={tag}-dev")
+        assert made.returncode == 0, made.output
+        checked = attempt("compose", "run", "--rm", "dev", "doctor", "--json", cwd=folder)
+        found = {each["check"]: each for each in json.loads(checked.stdout)}["system libraries"]
+        assert (checked.returncode, found["state"], found["found"]) == (1, "fail", what)
+        assert found["fix"] == f"add {packages} to docker/packages.txt, and rebuild the image"
+
+        (folder / "docker/packages.txt").write_text(packages.replace(" and ", "\n") + "\n")
+        made = build(folder, f"--tag={tag}")
+        assert made.returncode == 0, made.output
+        assert "skipped cv2" not in made.output
+        assert outcome(tag, "python", "-c", "import our_pkg; our_pkg.EDGES", options=ANYBODY).returncode == 0
+        checked = outcome(tag, "doctor", "--json", options=(*ANYBODY, "--network=none", "--shm-size=2g"))
+        assert checked.returncode == 0, checked.stdout
+        found = {each["check"]: each for each in json.loads(checked.stdout)}["system libraries"]
+        assert (found["state"], found["found"]) == ("ok", "none missing")
+    finally:
+        attempt("compose", "--profile=*", "down", "--volumes", cwd=folder)
+        attempt("image", "rm", "--force", tag, f"{tag}-dev")
+
+
 RECORDED = """
 import hashlib, json
 from importlib.metadata import distribution
