@@ -209,8 +209,8 @@ def models_page() -> str:
     """Return the page of the architectures that were compared with their own library."""
     found = [json.loads(line) for line in OUTCOMES.read_text("utf-8").splitlines()]
     lines = [
-        "Each architecture of transformers was made as a tiny model of random weights. Its answers were compared with those "
-        "of transformers' own pipeline: alone, beside other texts in a batch, in pairs, and at the longest input.\n"
+        "Each architecture of transformers was made as a tiny model of random weights. Its answers were compared with "
+        "those of transformers' own pipeline: alone, beside others in a batch, in pairs, and at the longest input.\n"
     ]
     for (task, runtime), group in itertools.groupby(found, lambda each: (each["task"], each["runtime"])):
         tried = list(group)
