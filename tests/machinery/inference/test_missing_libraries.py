@@ -28,7 +28,7 @@ def raised(statement: str) -> BaseException:
         ("raise ModuleNotFoundError('No module', name='cv2.gapi')", "opencv-python-headless"),
         ("raise ModuleNotFoundError('No module', name='detectron2')", "detectron2@git+"),
         ("raise ImportError('You need to install fugashi to use MecabTokenizer.')", "fugashi"),
-        ("raise ImportError('See https://pypi.org/project/rjieba/ for installation.')", "rjieba"),
+        ("raise ImportError('See https://registry.example/project/rjieba/ for installation.')", "rjieba"),
         (
             "raise ImportError('It requires bitsandbytes: `pip install -U bitsandbytes>=1`')",
             "bitsandbytes",

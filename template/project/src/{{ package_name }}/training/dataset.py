@@ -18,6 +18,9 @@ from .trainer_config import TrainerConfig
 FORMATS: dict[str, Format] = {extension: form for extension, form in EXTENSIONS.items() if form != "lines"}
 """The format of examples for each file name extension."""
 
+UNREADABLE = (pyarrow.ArrowException, ValueError, KeyError, TypeError)
+"""What reading the schema of a damaged file raises."""
+
 WORDS = ("label",)
 """Columns whose values are words: a number or a truth value becomes the word that JSON writes for it."""
 
@@ -128,7 +131,7 @@ def _classes(path: str) -> dict[str, ClassLabel]:
     """Return the columns of a Parquet file that hold numbers of classes, whose names `datasets` has written into it."""
     try:
         features = Features.from_arrow_schema(pyarrow.parquet.read_schema(path))
-    except (pyarrow.ArrowException, ValueError, KeyError, TypeError):  # damaged, which reading it says, or of no names
+    except UNREADABLE:  # damaged, which reading it says, or of no names
         return {}
     return {name: feature for name, feature in features.items() if isinstance(feature, ClassLabel)}
 

@@ -5,6 +5,7 @@ The loss is the binary cross-entropy of the logits, like BinaryCrossEntropyLoss 
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -173,10 +174,9 @@ def _label(given: Any) -> float:
     Raises:
         InvalidInputError: It is not a number from 0 to 1.
     """
-    try:
+    label = -1.0
+    with suppress(TypeError, ValueError):
         label = float(given)
-    except (TypeError, ValueError):
-        label = -1.0
     if not 0 <= label <= 1:
         raise InvalidInputError(f"label: {given!r} is not a number from 0, not relevant, to 1")
     return label
