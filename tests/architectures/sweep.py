@@ -4,6 +4,7 @@ Runs with the Python of a generated project. Prints a line of JSON for each arch
 `refused`, `untried` (transformers itself cannot compute it) and `fails`, and why.
 """
 
+import inspect
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from tiny import LONGEST, make_model, make_tokenizer, words
+from tiny import LONGEST, make_model, make_tokenizer, takes_types, words
 from transformers import pipeline
 from transformers.models.auto import modeling_auto
 
@@ -27,6 +28,7 @@ TOLERANCE = 1e-4
 
 CLASSES = {
     "text-classification": "AutoModelForSequenceClassification",
+    "text-ranking": "AutoModelForSequenceClassification",
     "feature-extraction": "AutoModel",
     "fill-mask": "AutoModelForMaskedLM",
     "text-generation": "AutoModelForCausalLM",
@@ -36,6 +38,7 @@ MAPPINGS = {
     "feature-extraction": "MODEL_MAPPING_NAMES",
     "fill-mask": "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
     "text-generation": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+    "text-ranking": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
 }
 
 
@@ -43,7 +46,7 @@ def architectures(task: str) -> list[str]:
     """Return the names of all architectures of a task; of feature-extraction, those that also read texts elsewhere."""
     found = set(getattr(modeling_auto, MAPPINGS[task]))
     if task == "feature-extraction":
-        texts = (*list(MAPPINGS.values())[:1], *list(MAPPINGS.values())[2:], "MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES")
+        texts = {*MAPPINGS.values(), "MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES"} - {MAPPINGS[task]}
         found &= set().union(*(getattr(modeling_auto, name) for name in texts))
     return sorted(found)
 
@@ -52,19 +55,22 @@ def inputs_of(task: str) -> list[Any]:
     """Return texts of unlike length, beside each other in a batch."""
     if task == "fill-mask":
         return [f"{words(3)} [MASK]", f"{words(2)} [MASK] {words(15, 3)}", f"[MASK] {words(6, 9)}"]
+    if task == "text-ranking":
+        return [(words(3), words(2, 5)), (words(4, 3), words(15, 9)), (words(1, 7), words(1, 2)), (words(5), words(7))]
     texts: list[Any] = [words(3), words(17, 3), words(1, 5), words(8, 9)]
     return texts + ([(words(4), words(7, 2))] if task == "text-classification" else [])
 
 
 class Reference:
-    """The pipeline of transformers, for one text at a time."""
+    """The pipeline of transformers, for one text at a time. A pair is ranked as CrossEncoder does it."""
 
     def __init__(self, task: str, folder: Path) -> None:
         self.task = task
         model: Any = str(folder)
         if task == "feature-extraction":
             model = self._encoder(folder)
-        self.pipeline = pipeline(task, model=model, tokenizer=str(folder), device="cpu")
+        kind = "text-classification" if task == "text-ranking" else task
+        self.pipeline = pipeline(kind, model=model, tokenizer=str(folder), device="cpu")
 
     @staticmethod
     def _encoder(folder: Path) -> Any:
@@ -78,11 +84,20 @@ class Reference:
         if self.task == "text-classification":
             given = {"text": text[0], "text_pair": text[1]} if isinstance(text, tuple) else text
             return {each["label"]: each["score"] for each in self.pipeline(given, top_k=None)}
+        if self.task == "text-ranking":
+            with torch.inference_mode():
+                logits = self.pipeline.model(**self._ranked(text)).logits
+            return [torch.sigmoid(logits)[0, 0].item()]
         if self.task == "fill-mask":
             return [each["score"] for each in self.pipeline(text, top_k=5)]
         if self.task == "feature-extraction":
             return np.mean(self.pipeline(text)[0], axis=0).tolist()
         return self.pipeline(text, max_new_tokens=4, do_sample=False, return_full_text=False)[0]["generated_text"]
+
+    def _ranked(self, pair: tuple[str, str]) -> dict[str, Any]:
+        encoded = self.pipeline.tokenizer(*pair, return_tensors="pt")
+        taken = inspect.signature(self.pipeline.model.forward).parameters
+        return {name: tensor for name, tensor in encoded.items() if name in taken}
 
 
 def answers(task: str, predictions: list[Any]) -> list[Any]:
@@ -91,6 +106,8 @@ def answers(task: str, predictions: list[Any]) -> list[Any]:
         return [{each["label"]: each["score"] for each in labels} for labels in predictions]
     if task == "fill-mask":
         return [[each["score"] for each in fills] for fills in predictions]
+    if task == "text-ranking":
+        return [[score] for score in predictions]
     if task == "text-generation":
         return [each["generated_text"] for each in predictions]
     return predictions
@@ -112,9 +129,9 @@ def difference(found: Any, expected: Any) -> float:
 def try_architecture(task: str, runtime: str, kind: str, folder: Path) -> tuple[str, str]:
     """Return the outcome for an architecture, and why."""
     try:
-        network = make_model(folder, getattr(transformers, CLASSES[task]), kind)
-        types = "token_type_ids" in network.forward.__code__.co_varnames
-        make_tokenizer(folder, None, types)
+        labels = {"num_labels": 1} if task == "text-ranking" else {}
+        network = make_model(folder, getattr(transformers, CLASSES[task]), kind, **labels)
+        make_tokenizer(folder, None, takes_types(network))
         reference = Reference(task, folder)
         inputs = inputs_of(task)
         expected = [reference.predict(text) for text in inputs]
@@ -128,9 +145,9 @@ def try_architecture(task: str, runtime: str, kind: str, folder: Path) -> tuple[
     from my_project.schemas import Parameters
     from my_project.settings import Settings
 
-    chosen = {"model": str(folder), "device": "cpu", "max_padding": 64}
+    chosen = {"model": str(folder), "runtime": runtime, "device": "cpu", "max_padding": 64}
     if runtime == "onnx":
-        chosen |= {"runtime": "onnx", "exported": folder / "exported"}
+        chosen |= {"exported": folder / "exported"}
     try:
         model = load_tried_model(Settings(**chosen))
     except ModelUnavailableError as error:
@@ -148,13 +165,15 @@ def try_architecture(task: str, runtime: str, kind: str, folder: Path) -> tuple[
     counts = len(tokenizer("w1 w2")["input_ids"]) > len(tokenizer("w1")["input_ids"])  # some make another of its files
     if limit and limit <= 4 * LONGEST and counts:
         mask = " [MASK]" if task == "fill-mask" else ""
-        added = len(tokenizer(f"w1{mask}")["input_ids"]) - 1 + options.get("max_new_tokens", 0)
-        text = words(limit - added) + mask
+        first = ["w1"] if task == "text-ranking" else []
+        added = len(tokenizer(*first, f"w1{mask}")["input_ids"]) - 1 + options.get("max_new_tokens", 0)
+        words_at_limit = words(limit - added) + mask
+        text, longer = ((*first, each) if first else each for each in (words_at_limit, f"w1 {words_at_limit}"))
         ours = answers(task, model.predict([text], Parameters(**options)))[0]
         if (gap := difference(ours, reference.predict(text))) > TOLERANCE:
             return "fails", f"differs by {gap:.2g} at the limit of {limit}"
         try:
-            model.predict([f"w1 {text}"], Parameters(**options))
+            model.predict([longer], Parameters(**options))
         except InvalidInputError:
             pass
         else:

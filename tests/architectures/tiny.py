@@ -1,5 +1,6 @@
 """Tiny models of random weights for every architecture of transformers, with a tokenizer of 60 words."""
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,13 @@ def make_config(kind: str) -> PretrainedConfig:
     if config.is_encoder_decoder:
         config.decoder_start_token_id = FIXED["decoder_start_token_id"]
     return config
+
+
+def takes_types(network: Any) -> bool:
+    """Return whether a network tells the parts of a pair apart by token types."""
+    return (
+        "token_type_ids" in signature(network.forward).parameters and getattr(network.config, "type_vocab_size", 2) > 1
+    )
 
 
 def make_tokenizer(folder: Path, limit: int | None, types: bool) -> None:
