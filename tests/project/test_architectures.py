@@ -70,7 +70,7 @@ def program(
 
 
 @pytest.mark.parametrize(
-    ("task", "chosen"),
+    "selection",
     rows(
         [
             ("text-classification", ""),
@@ -90,8 +90,10 @@ def program(
             ("text-generation", ""),
         ],
     ),
+    ids="-".join,
 )
-def test_models_of_every_kind_agree_with_their_libraries(program: Program, task: str, chosen: str) -> None:
+def test_models_of_every_kind_agree_with_their_libraries(program: Program, selection: tuple[str, str]) -> None:
+    task, chosen = selection
     name = f"test_{task.replace('-', '_')}.py"
     done = program(task, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "pytest.ini", name, "-k", chosen)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -99,7 +101,7 @@ def test_models_of_every_kind_agree_with_their_libraries(program: Program, task:
 
 
 @pytest.mark.parametrize(
-    ("task", "runtime", "kinds"),
+    "selection",
     rows(
         [
             *((task, "torch", SAMPLE) for task in ("text-classification", "fill-mask", "text-generation")),
@@ -110,9 +112,10 @@ def test_models_of_every_kind_agree_with_their_libraries(program: Program, task:
         ],
         [(task, "torch", SAMPLE) for task in ("text-classification", "feature-extraction", "text-generation")],
     ),
-    ids=lambda value: ("all" if not value else "sample") if isinstance(value, list) else value,
+    ids=lambda selection: f"{selection[0]}-{selection[1]}-{'sample' if selection[2] else 'all'}",
 )
-def test_no_architecture_fails(program: Program, task: str, runtime: str, kinds: Sequence[str]) -> None:
+def test_no_architecture_fails(program: Program, selection: tuple[str, str, Sequence[str]]) -> None:
+    task, runtime, kinds = selection
     done = program(task, "sweep.py", task, runtime, *kinds)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
