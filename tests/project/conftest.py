@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,17 +56,22 @@ class Project:
         ) as process:
             assert process.stdout
             log: list[str] = []
+            reader = threading.Thread(
+                target=lambda: log.extend(process.stdout or ())
+            )  # a full pipe would stop the server
             try:
                 for line in process.stdout:
                     log.append(line)
                     if "engine: " in line:  # loaded, or the reason why not; uvicorn logs its address before
                         break
                 address = next(word for each in log for word in each.split() if word.startswith("http://"))
+                reader.start()
                 yield Server(process, address, log)
             finally:
                 process.terminate()
-                log.extend(process.stdout)
                 process.wait(timeout=60)
+                if reader.ident is not None:
+                    reader.join()
 
 
 @dataclass
