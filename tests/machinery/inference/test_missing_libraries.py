@@ -2,6 +2,7 @@
 
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,10 @@ def test_the_cause_of_an_error_counts() -> None:
         "raise ImportError('cannot import name x from partially initialized module')",
         "from os import nothing_of_that_name",
         "import os.nothing_of_that_name",
-        "raise ValueError('does not recognize this architecture: `pip install --upgrade transformers`')",
+        pytest.param(
+            "raise ValueError('does not recognize this architecture: `pip install --upgrade transformers`')",
+            marks=pytest.mark.skipif(not find_spec("my_project.task"), reason="loads no model of the hub"),
+        ),
     ],
 )
 def test_other_errors_are_not_explained(statement: str) -> None:

@@ -73,7 +73,7 @@ def test_rows_are_read_from_each_file_type(tmp_path: Path) -> None:
         ("a.csv", "user,item,rating\nAda,Alien,nan\n", "a.csv: row 2: rating: .*finite"),
         ("a.jsonl", "{}\n", "a.jsonl: row 1: no user and no item and no rating"),
         ("a.jsonl", '{"user": 1\n', "a.jsonl: row 1: not JSON"),
-        ("a.jsonl", "[]\n", "a.jsonl: row 1: no item and no rating"),
+        ("a.jsonl", "[]\n", "a.jsonl: row 1: no user and no item and no rating"),
         ("a.parquet", "nothing", "a.parquet: not a Parquet file"),
         ("a.ratings", "", "a.ratings: unknown extension"),
     ],
