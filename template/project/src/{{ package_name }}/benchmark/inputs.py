@@ -2,9 +2,10 @@
 
 import itertools
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..inference.schemas import TaskSchemas
+if TYPE_CHECKING:
+    from ..inference.schemas import TaskSchemas
 
 WORDS = "the of and to in a is that for it was on are as with his they at be this from have".split()  # noqa: SIM905
 """Common words, most of them one token each."""
@@ -16,7 +17,7 @@ def make_texts(count: int, shortest: int = 8, longest: int = 128, seed: int = 0)
     return [" ".join(draw.choices(WORDS, k=draw.randint(shortest, longest))) for _ in range(count)]
 
 
-def repeat_examples(schemas: TaskSchemas, count: int) -> list[Any]:
+def repeat_examples(schemas: "TaskSchemas", count: int) -> list[Any]:
     """Return the examples of the input's schema in turn, as many as requested.
 
     Raises:
