@@ -42,8 +42,8 @@ class TaskGraph(torch.nn.Module, ABC):
 
     @property
     def dynamic_axes(self) -> Mapping[str, Sequence[int]]:
-        """Axes of each input that may have any size."""
-        raise NotImplementedError
+        """Axes of each input that may have any size; empty for a graph that is not exported."""
+        return {}
 
     @abstractmethod
     def forward(self, batch: dict[str, torch.Tensor]) -> Any:

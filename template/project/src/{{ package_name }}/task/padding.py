@@ -1,11 +1,14 @@
 """Find out how a language model takes texts of unlike length in one batch."""
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 
 from ..errors import ModelUnavailableError
+
+RowT = TypeVar("RowT")
 
 TRIED_LENGTHS = (3, 11)
 """Lengths of two inputs that are computed alone and in one batch, in tokens."""
@@ -14,10 +17,30 @@ SAME = 1e-4
 """Largest difference of a number, relative to the largest number, that counts as none."""
 
 
-def cannot_compute(error: Exception) -> ModelUnavailableError:
-    """Return the exception for a network that raises one of its own."""
-    reason = (str(error).strip().splitlines() or ["no reason given"])[0]
-    return ModelUnavailableError(f"the model cannot be computed: {type(error).__name__}: {reason}")
+def ignores_padding(rows: Sequence[RowT], compute: Callable[[Sequence[RowT]], Sequence[torch.Tensor]]) -> bool:
+    """Return whether inputs of unlike length have the same outputs alone and in one batch.
+
+    Args:
+        rows: The inputs.
+        compute: Returns the outputs for a batch, each with a row for each input.
+
+    Raises:
+        ModelUnavailableError: An input alone cannot be computed.
+    """
+    try:
+        alone = [compute([row]) for row in rows]
+    except Exception as error:  # networks raise exceptions of any kind
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise ModelUnavailableError(f"the model cannot be computed: {type(error).__name__}: {reason}") from error
+    try:
+        together = compute(rows)
+    except Exception:
+        return False
+    return all(
+        is_alike(output[row], found[0])
+        for row, outputs in enumerate(alone)
+        for found, output in zip(outputs, together, strict=True)
+    )
 
 
 def padding_token(network: Any, tokenizer: Any) -> int:

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from ..backends.torch import TaskGraph, load_pretrained
 from .input_limits import longest_input, ordinary_token
-from .padding import TRIED_LENGTHS, cannot_compute, is_alike, padding_token
+from .padding import TRIED_LENGTHS, ignores_padding, padding_token
 from .tokenizer import MASK_INPUT, Encoded, TextTokenizer, TransformersTokenizer, tokenizer_facts
 
 
@@ -76,20 +76,7 @@ class TextGraph(TaskGraph):
         """
         longest = self.preprocessor.facts.max_tokens
         lengths = [min(length, longest or length) for length in TRIED_LENGTHS]
-        rows = [self.sample(length) for length in lengths]
-        try:
-            alone = [self.run([row]) for row in rows]
-        except Exception as error:  # networks raise exceptions of any kind
-            raise cannot_compute(error) from error
-        try:
-            together = self.run(rows)
-        except Exception:
-            return False
-        return all(
-            is_alike(output[row], found[0])
-            for row, outputs in enumerate(alone)
-            for found, output in zip(outputs, together, strict=True)
-        )
+        return ignores_padding([self.sample(length) for length in lengths], self.run)
 
     def sample(self, length: int) -> Encoded:
         """Return tokens of an ordinary text, as many as wanted."""

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ..backends.torch import TaskGraph, load_network, load_pretrained
 from ..errors import ModelUnavailableError
 from .input_limits import longest_input, ordinary_token
-from .padding import TRIED_LENGTHS, cannot_compute, is_alike, padding_token
+from .padding import TRIED_LENGTHS, ignores_padding, padding_token
 
 PREFIXED = ("XLNetLMHeadModel",)
 """Networks that continue a text well only behind a long text of another kind, which transformers adds to it."""
@@ -77,15 +77,7 @@ class TextGenerationGraph(TaskGraph):
         first = ordinary_token(self.network, self.preprocessor)
         lengths = [max(1, min(length, (longest or length + TRIED_TOKENS) - TRIED_TOKENS)) for length in TRIED_LENGTHS]
         prompts = [[(first + place) % len(self.preprocessor) for place in range(length)] for length in lengths]
-        try:
-            alone = [self._next([prompt]) for prompt in prompts]
-        except Exception as error:  # networks raise exceptions of any kind
-            raise cannot_compute(error) from error
-        try:
-            together = self._next(prompts)
-        except Exception:
-            return False
-        return all(is_alike(together[row], found[0]) for row, found in enumerate(alone))
+        return ignores_padding(prompts, lambda batch: [self._next(batch)])
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return the logits, (batch, length, vocabulary)."""
