@@ -8,4 +8,4 @@ def check() -> None:
     from ..components import get_settings, load_tried_model
 
     model = load_tried_model(get_settings())
-    typer.echo(f"{' '.join(filter(None, [model.name, model.revision]))}: predicts its examples")
+    typer.echo(f"{' '.join(filter(None, [model.name, model.revision]))}: can be served")
