@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from my_project.errors import InvalidInputError, ModelUnavailableError
+from my_project.errors import EmptyInputError, InvalidInputError, ModelUnavailableError
 from my_project.inference.batching import Item
 from my_project.inference.model import InferenceModel
 from my_project.inference.schemas import TaskSchemas
@@ -63,3 +63,8 @@ def test_what_fails_is_said_in_one_line(alone: bool) -> None:
 def test_an_example_that_the_model_refuses_says_nothing_about_it(caplog: pytest.LogCaptureFixture) -> None:
     warm_up(Recorder(InvalidInputError("a: no such user")), TWO)
     assert "an example of schemas.py was refused: a: no such user" in caplog.text
+
+
+def test_a_tokenizer_without_a_vocabulary_is_not_ready() -> None:
+    with pytest.raises(ModelUnavailableError, match="finds no token in the example"):
+        warm_up(Recorder(EmptyInputError("a text has no token")), TWO)

@@ -9,6 +9,10 @@ class InvalidParameterError(InvalidInputError):
     """A parameter that the model cannot take, whatever the input."""
 
 
+class EmptyInputError(InvalidInputError):
+    """An input of which nothing is left for the model: a text without a token."""
+
+
 class InputTooLongError(InvalidInputError):
     """An input that is longer than the model takes, or leaves no room for the answer."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..errors import InvalidInputError, ModelUnavailableError
+from ..errors import EmptyInputError, InvalidInputError, ModelUnavailableError
 from .model import InferenceModel
 from .schemas import TaskSchemas
 
@@ -19,7 +19,7 @@ def warm_up(model: InferenceModel[Any, Any, Any], schemas: TaskSchemas) -> None:
     would refuse a request.
 
     Raises:
-        ModelUnavailableError: The model raised an exception.
+        ModelUnavailableError: The model raised an exception, or its tokenizer finds no token in an example.
     """
     examples = schemas.examples()[:2]
     if not examples:
@@ -28,6 +28,9 @@ def warm_up(model: InferenceModel[Any, Any, Any], schemas: TaskSchemas) -> None:
     try:
         inputs = [TypeAdapter(schemas.input).validate_python(each) for each in examples]
         model.warm_up(inputs, schemas.parameters())
+    except EmptyInputError as error:
+        message = "the tokenizer finds no token in the example of schemas.py: its files may lack the vocabulary"
+        raise ModelUnavailableError(message) from error
     except (InvalidInputError, ValidationError) as error:
         logger.warning("not tried: an example of schemas.py was refused: %s", str(error).splitlines()[0])
     except Exception as error:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from ..errors import InputTooLongError, InvalidInputError, ModelUnavailableError
+from ..errors import EmptyInputError, InputTooLongError, ModelUnavailableError
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -55,7 +55,7 @@ class TextTokenizer(ABC):
             may_truncate: Whether the task has a parameter to truncate, for the error to name.
 
         Raises:
-            InvalidInputError: A text has no token.
+            EmptyInputError: A text has no token.
             InputTooLongError: A text is longer than the model takes, and is not to be cut.
         """
         longest = self.facts.max_tokens
@@ -63,7 +63,7 @@ class TextTokenizer(ABC):
         for each in encoded:
             count = len(each["input_ids"])
             if not count:
-                raise InvalidInputError("a text has no token: the model needs one at least")
+                raise EmptyInputError("a text has no token: the model needs one at least")
             if longest is not None and count > longest:
                 hint = ", or set the parameter truncate to true" if may_truncate else ""
                 raise InputTooLongError(f"a text has {count} tokens and the model takes {longest}: shorten it{hint}")

@@ -11,7 +11,7 @@ from transformers import StoppingCriteriaList
 from ..backends.base import ModelFiles
 from ..backends.torch import TorchBackend
 from ..base_settings import ServiceSettings
-from ..errors import InputTooLongError, InvalidInputError, InvalidParameterError
+from ..errors import EmptyInputError, InputTooLongError, InvalidInputError, InvalidParameterError
 from ..inference.batching import BatchLimits, Item
 from ..inference.model import InferenceModel
 from .chat import as_taken, check_complete
@@ -128,7 +128,7 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
             parameters = parameters.model_copy(update={"max_new_tokens": room})
         size = len(ids) + parameters.max_new_tokens
         if not ids:
-            raise InvalidInputError("a prompt has no token: the model needs one at least")
+            raise EmptyInputError("a prompt has no token: the model needs one at least")
         if self._max_tokens is not None and size > self._max_tokens:
             raise InputTooLongError(
                 f"a prompt of {len(ids)} tokens and {parameters.max_new_tokens} new ones are more than "
