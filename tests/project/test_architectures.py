@@ -17,8 +17,8 @@ from pytest_copie.plugin import Copie
 
 from tests.answers import ROOT
 from tests.conftest import rows
+from tests.installed import Make
 from tests.program import run
-from tests.project.conftest import Make
 
 pytestmark = pytest.mark.project
 

@@ -4,8 +4,8 @@ import pytest
 
 from tests.answers import TASKS, Answer
 from tests.conftest import rows
+from tests.installed import Make
 from tests.program import run
-from tests.project.conftest import Make
 from tests.project.machinery import copy_tests
 
 pytestmark = pytest.mark.project

@@ -12,8 +12,8 @@ import pytest
 from huggingface_hub import InferenceClient
 
 from tests.conftest import rows
+from tests.installed import Make, Server, tiny_model
 from tests.program import run
-from tests.project.conftest import Make, Project, Server
 
 pytestmark = pytest.mark.project
 
@@ -21,12 +21,6 @@ CLIENTS = Path(__file__).parent / "clients"
 SCRIPTS = ["haystack_client.py", "langchain_client.py", "litellm_client.py", "llama_index_client.py"]
 LONGEST = 4096
 """Positions of the tiny model for text generation: default lengths of clients fit."""
-
-
-def tiny_model(project: Project, folder: Path) -> dict[str, str]:
-    """Return settings that select the tiny model of the project's own tests."""
-    code = "import sys; sys.path.insert(0, 'tests'); from pathlib import Path; from example import make_model"
-    return {"MY_PROJECT_MODEL": project.python(f"{code}; print(make_model(Path({str(folder)!r})))").strip()}
 
 
 @pytest.fixture(scope="module")

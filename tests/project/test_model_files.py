@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.conftest import Make
+from tests.installed import Make
 
 pytestmark = pytest.mark.project
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.conftest import rows
 from tests.engine import attempt, docker, need_engine
+from tests.installed import Make
 from tests.program import run
-from tests.project.conftest import Make
 from tests.project.machinery import copy_tests
 from tests.project.test_checks import BUCKET
 

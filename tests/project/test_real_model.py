@@ -14,7 +14,7 @@ from huggingface_hub import InferenceClient
 from tests.answers import TASKS
 from tests.conftest import MINILM
 from tests.hub import Hub
-from tests.project.conftest import Make, Project
+from tests.installed import Make, Project
 
 pytestmark = pytest.mark.project
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests import replacement
 from tests.conftest import TORCH_INDEX, rows
-from tests.project.conftest import Project
+from tests.installed import Project
 from tests.releases import NEWEST, assert_clean, commit, copied, git
 from tests.update import maintainer, program
 from tests.update.ownership import is_owners

@@ -17,9 +17,8 @@ import pytest
 
 from tests.conftest import rows
 from tests.engine import PATIENCE
-from tests.project.conftest import Make, Project
+from tests.installed import Make, Project, tiny_model
 from tests.project.test_checks import BUCKET, TRAINED
-from tests.project.test_clients import tiny_model
 from tests.project.test_real_model import closed_port, one_line
 from tests.relay import relay
 from tests.seaweed import Seaweed, seaweed

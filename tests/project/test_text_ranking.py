@@ -8,8 +8,8 @@ import pytest
 
 from tests.answers import ROOT
 from tests.conftest import rows
+from tests.installed import Make
 from tests.program import run
-from tests.project.conftest import Make
 
 pytestmark = pytest.mark.project
 

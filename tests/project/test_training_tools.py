@@ -11,10 +11,9 @@ import httpx
 import pytest
 
 from tests.hub import Hub
+from tests.installed import Make, Project, tiny_model
 from tests.program import run
-from tests.project.conftest import Make, Project
 from tests.project.test_checks import CLASSIFIER
-from tests.project.test_clients import tiny_model
 
 pytestmark = pytest.mark.project
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.answers import Answer
 from tests.conftest import TORCH_INDEX, rows
+from tests.installed import Project
 from tests.program import run
-from tests.project.conftest import Project
 from tests.releases import assert_clean, copied, copier, releases
 from tests.update import maintainer, owner
 

@@ -1,0 +1,54 @@
+"""Running projects with what an attacker can reach: the API, files and jobs, with a tiny model."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.attack.neighbour import Neighbour
+from tests.conftest import need
+from tests.installed import Make, Server, environment, make_project, tiny_model  # noqa: F401 - fixtures, too
+
+DATA = Path(__file__).parent / "data"
+
+IMAGE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR4nGM4ISeHFTEMLQkAkL9BAbKfPiIAAAAASUVORK5CYII="
+"""A picture of 8 by 8 pixels."""
+
+
+def listed(name: str) -> list[Any]:
+    """Return the entries of a data file as parameters, called by their `name`."""
+    entries = yaml.safe_load((DATA / name).read_text("utf-8"))
+    return [pytest.param(each, id=each["name"]) for each in entries]
+
+
+@pytest.fixture(scope="session")
+def texts(make_project: Make, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: F811
+    """Yield the API of a project for texts."""
+    yield from _serving(make_project, tmp_path_factory, "feature-extraction")
+
+
+@pytest.fixture(scope="session")
+def images(make_project: Make, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: F811
+    """Yield the API of a project for images."""
+    yield from _serving(make_project, tmp_path_factory, "image-classification")
+
+
+@pytest.fixture(scope="session")
+def neighbour(texts: Server) -> Neighbour:
+    """Return another client of the project for texts."""
+    return Neighbour(texts, {"inputs": "a dog"})
+
+
+@pytest.fixture(scope="session")
+def neighbour_of_images(images: Server) -> Neighbour:
+    """Return another client of the project for images."""
+    return Neighbour(images, {"inputs": IMAGE})
+
+
+def _serving(make: Make, tmp_path_factory: pytest.TempPathFactory, task: str) -> Iterator[Server]:
+    need(Path("/proc/self/clear_refs").is_file(), "needs Linux, whose /proc tells the memory of a process")
+    project = make(package_manager="uv", hf_task=task, interfaces=["api", "cli", "worker"])
+    with project.served(**tiny_model(project, tmp_path_factory.mktemp(task))) as server:
+        yield server

@@ -1,0 +1,127 @@
+"""Another client of a server that is attacked: what the attack costs it, and how much memory it takes."""
+
+import http.client
+import json
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.installed import Server
+
+MAX_MEMORY_BYTES = 300_000_000
+"""Most that an attack may add to the memory of a server at rest."""
+
+MAX_SLOWDOWN = 2.0
+"""Most times the quiet time of another client, at its 99th percentile."""
+
+NOISE_SECONDS = 0.5
+"""A slower answer than this, however quiet the server was: attacker, neighbour and server share the cores of a test."""
+
+ENOUGH = 50
+"""Least number of requests that a percentile is taken of."""
+
+PAUSE_SECONDS = 0.01
+"""Pause between two requests of the neighbour, who is no load of its own."""
+
+TIMEOUT_SECONDS = 60.0
+
+
+@dataclass
+class Watch:
+    """What the neighbour saw, and what the server took."""
+
+    seconds: list[float] = field(default_factory=list)
+    """Time of each answer."""
+    failures: list[str] = field(default_factory=list)
+    """What was answered instead of status 200."""
+    memory_bytes: int = 0
+    """Peak of the server's memory above that at rest."""
+
+    @property
+    def p99(self) -> float:
+        """99th percentile of the times, in seconds."""
+        return statistics.quantiles(self.seconds, n=100)[98]
+
+
+class Neighbour:
+    """A client that sends one small request after the other, each over a connection of its own."""
+
+    def __init__(self, server: Server, body: Any, key: str = "") -> None:
+        """Send this body to `/predict`, with an API key if there is one, and learn the server's quiet time."""
+        self._server, self._address = server, urlsplit(server.url)
+        self._body = json.dumps(body).encode()
+        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        with self.watching() as self.quiet:
+            pass
+        assert not self.quiet.failures, self.quiet.failures[:3]
+
+    @contextmanager
+    def watching(self) -> Iterator[Watch]:
+        """Send requests while the block runs, and at least ENOUGH; the watch is complete when the block has ended."""
+        watch, ended = Watch(), threading.Event()
+        thread = threading.Thread(target=self._send_until, args=(ended, watch))
+        with peak_memory(self._server.process.pid, watch):
+            thread.start()
+            try:
+                yield watch
+            finally:
+                ended.set()
+                thread.join()
+
+    def beside(self, attack: Callable[[], object]) -> Watch:
+        """Return what an attack costs, after asserting that it stays below the bounds of this module."""
+        with self.watching() as watch:
+            attack()
+        assert not watch.failures, watch.failures[:3]
+        assert watch.p99 <= max(MAX_SLOWDOWN * self.quiet.p99, NOISE_SECONDS), f"{watch.p99:.3f} s"
+        assert watch.memory_bytes <= MAX_MEMORY_BYTES, f"{watch.memory_bytes / 1e6:.0f} MB"
+        return watch
+
+    def _send_until(self, ended: threading.Event, watch: Watch) -> None:
+        while not ended.wait(PAUSE_SECONDS) or len(watch.seconds) + len(watch.failures) < ENOUGH:
+            began = time.perf_counter()
+            try:
+                status = self._send()
+            except (OSError, http.client.HTTPException) as error:
+                watch.failures.append(repr(error))
+                continue
+            if status == 200:
+                watch.seconds.append(time.perf_counter() - began)
+            else:
+                watch.failures.append(f"status {status}")
+
+    def _send(self) -> int:
+        connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, TIMEOUT_SECONDS)
+        try:
+            connection.request("POST", "/predict", self._body, self._headers)
+            with connection.getresponse() as response:
+                response.read()
+                return response.status
+        finally:
+            connection.close()
+
+
+@contextmanager
+def peak_memory(process: int, watch: Watch) -> Iterator[None]:
+    """Record in the watch how far the memory of a process rose above that before the block, in bytes."""
+    rest = memory(process, "VmRSS")
+    Path(f"/proc/{process}/clear_refs").write_text("5")  # the peak begins anew
+    yield
+    watch.memory_bytes = memory(process, "VmHWM") - rest
+
+
+def memory(process: int, name: str) -> int:
+    """Return a figure of /proc/PROCESS/status in bytes: VmRSS is the memory now, VmHWM its peak."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+def descriptors(process: int) -> int:
+    """Return how many files and connections a process has open."""
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))
