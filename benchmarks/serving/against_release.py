@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -53,24 +53,28 @@ class Side:
         say("exporting ...")
         subprocess.run([self.project / ".venv/bin/my-project", "export"], check=True, env=self.environment)
 
-    @contextmanager
-    def serving(self, runtime: str) -> Iterator[str]:
+    def serving(self, runtime: str) -> AbstractContextManager[str]:
         """Yield the route of a ready server."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        command: list[str | Path] = [self.project / ".venv/bin/my-project", "serve", "--port", str(port)]
-        environment = self.environment | RUNTIMES[runtime]
-        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
-            try:
-                deadline = time.monotonic() + 120
-                while not answers(f"http://127.0.0.1:{port}/ready"):
-                    if server.poll() is not None or time.monotonic() > deadline:
-                        raise RuntimeError(f"does not serve: {command}")
-                    time.sleep(0.2)
-                yield f"http://127.0.0.1:{port}/predict"
-            finally:
-                server.terminate()
+        return serving(self.project, self.environment | RUNTIMES[runtime])
+
+
+@contextmanager
+def serving(project: Path, environment: dict[str, str]) -> Iterator[str]:
+    """Yield the route of a project's server on a free port, once it is ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command: list[str | Path] = [project / ".venv/bin/my-project", "serve", "--port", str(port)]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
+        try:
+            deadline = time.monotonic() + 120
+            while not answers(f"http://127.0.0.1:{port}/ready"):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"does not serve: {command}")
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}/predict"
+        finally:
+            server.terminate()
 
 
 def answers(address: str) -> bool:

@@ -1,0 +1,124 @@
+"""How fast each task answers over HTTP and predicts a file, beside an earlier release, with torch.
+
+For each task, a project of the working tree and one of the release serve the tiny model of the project's own tests at
+the same time, and the load goes to them in turns; then both predict the same file, in turns. The network costs next to
+nothing, so a ratio shows what the machinery costs. A ratio is the median over the turns of earlier / now, or for a file
+of the seconds of now / earlier. Needs what `benchmarks.serving` needs.
+"""
+
+import base64
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.predict_memory import prepare
+from benchmarks.report import Row, say
+from benchmarks.serving.__main__ import load
+from benchmarks.serving.against_release import AT_MOST, serving
+from tests import releases
+
+TASKS = ("feature-extraction", "text-classification", "fill-mask", "text-generation", "image-classification")
+CLIENTS = (1, 16)
+RECORDS = 3000
+"""Records of the file; an image or a continued text takes longer, so it has a tenth of them."""
+SLOW = ("text-generation", "image-classification")
+MAKE_MODEL = "import sys, pathlib; sys.path.insert(0, 'tests'); import example; example.make_model(pathlib.Path({!r}))"
+EXAMPLES = "import json; from my_project.components import example_inputs; print(json.dumps(example_inputs(64)))"
+
+
+class Side:
+    """An installed project of one release for one task."""
+
+    def __init__(self, folder: Path, task: str, revision: str) -> None:
+        folder.mkdir(parents=True)
+        ours = ("HF_", "MY_PROJECT_")
+        settings = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        self.project = prepare(folder, settings, revision, hf_task=task, runtime="torch")
+        self.environment = settings | {"MY_PROJECT_LOG_LEVEL": "warning", "HF_HUB_OFFLINE": "1"}
+
+    def python(self, code: str) -> str:
+        """Return the output of a program in the project's environment. Raises CalledProcessError."""
+        command = [self.project / ".venv/bin/python", "-W", "ignore", "-c", code]
+        done = subprocess.run(
+            command, cwd=self.project, env=self.environment, check=True, stdout=subprocess.PIPE, text=True
+        )
+        return done.stdout
+
+    def predict(self, source: Path) -> float:
+        """Return the seconds that predicting a file takes. Raises CalledProcessError."""
+        target = source.with_suffix(".out.jsonl")
+        command = [self.project / ".venv/bin/my-project", "predict", "--input", source, "--output", target]
+        began = time.perf_counter()
+        subprocess.run(command, cwd=self.project, env=self.environment, check=True, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - began
+
+
+def source_file(task: str, examples: list[str], folder: Path) -> Path:
+    """Return a file of records for `predict`, made of the examples."""
+    count = RECORDS // 10 if task in SLOW else RECORDS
+    lines = examples
+    if task == "image-classification":
+        picture = folder / "picture.png"
+        picture.write_bytes(base64.b64decode(examples[0]))
+        lines = [str(picture)]
+    file = folder / f"{task}.txt"
+    file.write_text("".join(f"{lines[number % len(lines)]}\n" for number in range(count)), "utf-8")
+    return file
+
+
+def main() -> int:
+    """Measure and report."""
+    parser = report.parser(__doc__)
+    oldest = next(iter(releases.releases()))
+    parser.add_argument("--release", default=oldest, help=f"release to compare with ({oldest})")
+    parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS, help="tasks to measure (all)")
+    parser.add_argument("--turns", type=int, default=5, help="turns of each cell (5)")
+    parser.add_argument("--seconds", type=float, default=3, help="time for each turn of a side (3)")
+    options = parser.parse_args()
+    loaded, rows = report.load(), []
+    for task in options.tasks:
+        with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
+            folder = Path(temporary)
+            now = Side(folder / "now", task, "")
+            earlier = Side(folder / "earlier", task, releases.releases()[options.release])
+            model = folder / "model"
+            now.python(MAKE_MODEL.format(str(model)))
+            for side in (now, earlier):
+                side.environment["MY_PROJECT_MODEL"] = str(model)
+            examples = json.loads(now.python(EXAMPLES))
+            generate = load(now.project / "src/my_project/benchmark/load_generator.py").generate_load
+            routes = [
+                stack.enter_context(serving(side.project, side.environment | {"MY_PROJECT_MAX_QUEUE": "4096"}))
+                for side in (now, earlier)
+            ]
+            for route in routes:
+                generate(route, examples, 16, options.seconds)  # warms caches, and does not count
+            for clients in CLIENTS:
+                ratios = []
+                for turn in range(options.turns):
+                    rate = {}
+                    for which in (0, 1) if turn % 2 else (1, 0):
+                        rate[which] = generate(routes[which], examples, clients, options.seconds).throughput
+                    ratios.append(rate[1] / rate[0])
+                rows.append(Row(f"{task}_http_{clients}", statistics.median(ratios), "x", AT_MOST))
+                say(f"{rows[-1].name}: {rows[-1].value:.3f}")
+            stack.close()
+            source = source_file(task, examples, folder)
+            ratios = []
+            for turn in range(options.turns):
+                seconds = {side: side.predict(source) for side in ((now, earlier) if turn % 2 else (earlier, now))}
+                ratios.append(seconds[now] / seconds[earlier])
+            rows.append(Row(f"{task}_predict", statistics.median(ratios), "x", AT_MOST))
+            say(f"{rows[-1].name}: {rows[-1].value:.3f}")
+    return report.finish(rows, loaded, options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
