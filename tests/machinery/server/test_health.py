@@ -33,6 +33,12 @@ def test_metrics_count_requests_by_route(client: TestClient) -> None:
     assert "/no/such/page" not in metrics
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "BREW"])
+def test_metrics_name_known_methods_alone(client: TestClient, method: str) -> None:
+    client.request(method, "/no/such/page")
+    assert (f'http_requests_total{{method="{method}"' in client.get("/metrics").text) == (method != "BREW")
+
+
 def test_an_engine_that_drains_is_not_ready_but_still_answers(client: TestClient) -> None:
     app: Any = client.app
     app.state.engine.drain()

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 REQUESTS = Counter("http_requests", "Requests by route and status.", ["method", "route", "status"])
 SECONDS = Histogram("http_request_duration_seconds", "Time from request to response.", ["method", "route"])
 
-METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 """Methods with a label of their own; clients may send any text."""
 
 
