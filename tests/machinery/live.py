@@ -18,6 +18,7 @@ from example import INPUTS, REFUSED
 from fastapi import FastAPI
 
 from my_project.server.asgi import create
+from my_project.server.http_protocol import HttpProtocol
 
 TIMEOUT_SECONDS = 60
 
@@ -32,10 +33,15 @@ BAD: Any = as_json(REFUSED)
 
 
 @contextmanager
-def live(app: FastAPI | None = None) -> Generator[str]:
-    """Serve the API from a thread of this process, with its model loaded; yield its URL."""
+def live(app: FastAPI | None = None, **options: Any) -> Generator[str]:
+    """Serve the API from a thread of this process, with its model loaded; yield its URL.
+
+    Args:
+        app: The application; by default the project's own.
+        options: Further ones of uvicorn's configuration.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
-        server = uvicorn.Server(uvicorn.Config(app or create(), log_config=None))
+        server = uvicorn.Server(uvicorn.Config(app or create(), log_config=None, http=HttpProtocol, **options))
         running = pool.submit(server.run, [listening])
         connection = HTTPConnection("127.0.0.1", listening.getsockname()[1], timeout=TIMEOUT_SECONDS)
         try:

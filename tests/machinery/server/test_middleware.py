@@ -20,7 +20,7 @@ def test_a_body_that_stops_half_way_is_refused(monkeypatch: pytest.MonkeyPatch) 
     async def never(*_: Any) -> Any:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(body_limit, "PART_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(body_limit, "GRACE_SECONDS", 0.05)
     with pytest.raises(HTTPException) as refused:
         asyncio.run(body_limit.BodyLimit(read, max_bytes=100)({"type": "http", "headers": []}, never, never))
     assert refused.value.status_code == 408

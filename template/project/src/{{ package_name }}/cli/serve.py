@@ -30,9 +30,12 @@ def serve(
     if settings.tracing and (module := tracing.missing_module()):
         typer.echo(f"error: tracing needs {module}: install the extra `tracing`, see docs/http-api.md", err=True)
         raise typer.Exit(1)
+    package = __name__.partition(".")[0]
     config = Config(
-        f"{__name__.partition('.')[0]}.server.asgi:create",
+        f"{package}.server.asgi:create",
         factory=True,
+        http=f"{package}.server.http_protocol:HttpProtocol",  # a name: this process may not import metrics
+        limit_concurrency=settings.max_connections,
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
         reload=reload,
