@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -11,6 +12,9 @@ from . import tracing
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
+client_name: ContextVar[str] = ContextVar("client_name", default="")
+"""Name of the API key of the current request; empty without one."""
+
 
 def configuration(level: str, log_format: Literal["text", "json"]) -> dict[str, Any]:
     """Return the argument of logging.config.dictConfig for all loggers of the process, including uvicorn's."""
@@ -18,7 +22,7 @@ def configuration(level: str, log_format: Literal["text", "json"]) -> dict[str, 
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"text": {"format": TEXT}, "json": {"()": JsonFormatter}},
+        "formatters": {"text": {"()": TextFormatter, "fmt": TEXT}, "json": {"()": JsonFormatter}},
         "filters": {"routine": {"()": RoutineFilter}},
         "handlers": {"all": {"class": "logging.StreamHandler", "formatter": log_format}},
         "loggers": {
@@ -29,8 +33,20 @@ def configuration(level: str, log_format: Literal["text", "json"]) -> dict[str, 
     }
 
 
+class TextFormatter(logging.Formatter):
+    """One line, which ends with the name of the request's API key, if it has one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        name = client_name.get()
+        return super().formatMessage(record) + (f" [{name}]" if name else "")
+
+
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, and if known request id, trace id and exception."""
+    """One JSON object a line: time (UTC), level, logger, message.
+
+    If known, it has the name of the API key, the request id, the trace id and the exception.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON."""
@@ -41,6 +57,8 @@ class JsonFormatter(logging.Formatter):
             "message": _message(record),
             **_request(record),
         }
+        if name := client_name.get():
+            line["key"] = name
         if request_id := correlation_id.get():
             line["request_id"] = request_id
         if trace_id := tracing.trace_id():

@@ -15,13 +15,19 @@ from ..inference.engine import AnyModel, Engine, PredictionRecorder
 from ..inference.schemas import TaskSchemas
 from ..observability import tracing
 from . import processes
+from .api_keys import ApiKeys
 from .error_handlers import ErrorHandler, add_error_handlers, error_response
+from .middleware.authentication import Authentication
 from .middleware.body_limit import BodyLimit
 from .middleware.rate_limit import RateLimit
 from .middleware.request_metrics import RequestMetrics
+from .middleware.trusted_hosts import TrustedHosts, is_loopback
 from .routes.health import router as health_router
 from .routes.predict import StreamHandler, predict_router
 from .service import Service
+
+PUBLIC_PATHS = frozenset({"/health", "/ready"})
+"""Paths that need no API key."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,11 @@ class ServerComponents:
 
 
 def create_app(settings: ServiceSettings, components: ServerComponents) -> FastAPI:
-    """Return the application. Its model begins to load with its lifespan, while the server already listens."""
+    """Return the application. Its model begins to load with its lifespan, while the server already listens.
+
+    Raises:
+        ApiKeysError: The API keys cannot be read, or are not valid.
+    """
     app = FastAPI(
         title=components.title,
         description=components.description,
@@ -73,13 +83,24 @@ def _add_middleware(app: FastAPI, settings: ServiceSettings, components: ServerC
     for each in reversed(components.middleware):
         app.add_middleware(each.cls, *each.args, **each.kwargs)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, limits=components.body_limits)
+    public = PUBLIC_PATHS | {"/metrics"} if settings.metrics_public else PUBLIC_PATHS
+    app.add_middleware(Authentication, keys=ApiKeys(settings), public=public, refuse=error_response)
     if settings.rate_limit_per_second:
         app.add_middleware(RateLimit, rate_per_second=settings.rate_limit_per_second, refuse=error_response)
+    if not _trusts_all_hosts(settings):
+        trusted, setting = settings.trusted_hosts.split(), f"{settings.model_config.get('env_prefix', '')}TRUSTED_HOSTS"
+        app.add_middleware(TrustedHosts, trusted=trusted, refuse=error_response, setting=setting)
     app.add_middleware(RequestMetrics)
     if settings.cors_origins:
         origins = settings.cors_origins.split()
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(CorrelationIdMiddleware, validator=_is_request_id)
+
+
+def _trusts_all_hosts(settings: ServiceSettings) -> bool:
+    """Return whether a request may name any host: behind a proxy, the names are the proxy's."""
+    trusted = settings.trusted_hosts.split()
+    return "*" in trusted if trusted else not is_loopback(settings.host)
 
 
 def _is_request_id(given: str) -> bool:

@@ -20,7 +20,7 @@ ErrorHandler = Callable[[Request, Any], Awaitable[Response]]
 OPENAI_PREFIX = "/v1/"
 """Routes below it answer errors as OpenAI's API does."""
 
-OPENAI_CODES = {429: "rate_limit_exceeded"}
+OPENAI_CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 """OpenAI's codes of errors by status."""
 
 OPENAI_FIELD_CODES = {"missing": "missing_required_parameter", "extra_forbidden": "unknown_parameter"}
@@ -55,7 +55,7 @@ def error_response(
         code: OpenAI's code for the error; by default that of the status, if it has one.
     """
     message = " ".join(message.encode(errors="replace").decode().split())[:MAX_MESSAGE_CHARACTERS]
-    if request.url.path.startswith(OPENAI_PREFIX):
+    if request.scope["path"].startswith(OPENAI_PREFIX):  # not request.url: any Host header must do
         return Json(openai_error(message, status, parameter, code or OPENAI_CODES.get(status)), status, headers)
     return Json({"error": message}, status, headers)
 

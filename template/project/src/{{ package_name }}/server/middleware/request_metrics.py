@@ -6,6 +6,7 @@ from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUESTS = Counter("http_requests", "Requests by route and status.", ["method", "route", "status"])
+CLIENT_REQUESTS = Counter("http_client_requests", "Requests that were let in, by name of the API key.", ["client"])
 SECONDS = Histogram("http_request_duration_seconds", "Time from request to response.", ["method", "route"])
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -40,3 +41,5 @@ class RequestMetrics:
             method = scope["method"] if scope["method"] in METHODS else "other"
             REQUESTS.labels(method, route, str(status)).inc()
             SECONDS.labels(method, route).observe(time.perf_counter() - started)
+            if "user" in scope:  # set by Authentication, unless it refused the request
+                CLIENT_REQUESTS.labels(scope["user"].name).inc()
