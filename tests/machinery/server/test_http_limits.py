@@ -1,12 +1,18 @@
 """Limits of the HTTP protocol, with real connections: sizes, slow clients and numbers of connections."""
 
 import asyncio
+import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +20,9 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
-from machinery.live import live
+from machinery.live import BODIES, address, fetch, live, read_until, served
 
+from my_project.cli.serve import SHUTDOWN_BATCH_SECONDS
 from my_project.server import http_protocol
 from my_project.server.error_handlers import add_error_handlers
 from my_project.server.middleware import body_limit
@@ -28,6 +35,7 @@ SOON_SECONDS = 3.0
 """Time in which a limit must have taken effect: ten times itself, for a busy machine."""
 
 MAX_BODY_BYTES = 100_000
+LARGE_BYTES = 1 << 26
 POST = b"POST /read HTTP/1.1\r\nHost: a\r\n"
 GET = b"GET /ready HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -65,13 +73,13 @@ class App(FastAPI):
         return dict(request.headers)
 
     async def large(self) -> StreamingResponse:
-        """Return 256 MiB."""
+        """Return 64 MiB."""
         return StreamingResponse(self.chunks())
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield 256 MiB, and set `ended`."""
+        """Yield 64 MiB, and set `ended`."""
         try:
-            for _ in range(1000):
+            for _ in range(LARGE_BYTES >> 18):
                 yield bytes(1 << 18)
         finally:
             self.ended.set()
@@ -293,20 +301,27 @@ def test_bodies_need_a_minimum_pace(
     assert time.monotonic() - began < SOON_SECONDS
 
 
-@pytest.mark.parametrize("path", [b"/large", b"/ready"], ids=["large", "many"])
-def test_clients_that_do_not_read_are_given_up(
-    app: App, port: int, path: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clients_that_do_not_read_are_given_up(app: App, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "STALL_SECONDS", SHORT_SECONDS)
     before = resident_bytes()
     with closing(connect(port)) as connection:
-        connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n")
-        if path == b"/large":
-            assert app.ended.wait(SOON_SECONDS)
-            assert resident_bytes() - before < 20_000_000
-            answer = read(connection)
-            assert len(answer) < 100_000_000
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert app.ended.wait(SOON_SECONDS)
+        assert resident_bytes() - before < 20_000_000
+        assert len(read(connection)) < LARGE_BYTES
     assert is_answered(port)
+
+
+def test_clients_that_read_slowly_get_the_whole_response(app: App, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "STALL_SECONDS", SHORT_SECONDS)
+    with closing(connect(port)) as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        began, received = time.monotonic(), 0
+        while part := connection.recv(1 << 20):
+            received += len(part)
+            time.sleep(max(0, began + received / LARGE_BYTES * 4 * SHORT_SECONDS - time.monotonic()))
+    assert time.monotonic() - began > 3 * SHORT_SECONDS
+    assert received > LARGE_BYTES
 
 
 @pytest.fixture
@@ -354,3 +369,110 @@ def test_pipelined_requests_are_limited(app: App, port: int) -> None:
     assert exchange(port, request * 100_000) == b""
     assert resident_bytes() - before < 20_000_000
     assert is_answered(port)
+
+
+HUNGRY = """
+import os, resource, time
+from my_project.cli.program import main
+from my_project.inference.engine import Engine
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+predict, held = Engine.predict, []
+
+async def hungry(*arguments):
+    if held:
+        while held:
+            os.close(held.pop())
+    else:
+        try:
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            pass
+    return await predict(*arguments)
+
+Engine.predict = hungry
+main()
+"""
+"""The command with 300 descriptors; a prediction takes all that are left, and the next one returns them."""
+
+
+def used(process: subprocess.Popen[str]) -> tuple[int, float]:
+    """Return the number of descriptors and the CPU seconds of a process."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return len(list(Path(f"/proc/{process.pid}/fd").iterdir())), sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_server_with_few_descriptors_recovers_when_they_are_used_up() -> None:
+    with served("-c", HUNGRY, "serve") as (process, lines), ExitStack() as opened:
+        port = address(lines).port or 0
+        at_rest, _ = used(process)
+        silent = [opened.enter_context(closing(connect(port))) for _ in range(320)]
+        assert fetch(port, "/health")[0] == 200
+        assert used(process)[0] < 300
+        for each in silent:
+            each.close()
+        assert at_rest < http_protocol.RESERVED_DESCRIPTORS
+        kept = opened.enter_context(closing(HTTPConnection("127.0.0.1", port, timeout=60)))
+        predict(kept)
+        refused = [opened.enter_context(closing(connect(port))) for _ in range(20)]
+        _, before = used(process)
+        for each in refused:
+            each.settimeout(SOON_SECONDS)
+            assert read(each) == b"", "closed, not left waiting"
+        time.sleep(SHORT_SECONDS)
+        assert used(process)[1] - before < SHORT_SECONDS
+        predict(kept)
+        assert fetch(port, "/health")[0] == 200
+
+
+def predict(connection: HTTPConnection) -> None:
+    """Send a prediction, over a connection that stays open."""
+    connection.request("POST", "/predict", json.dumps({"inputs": BODIES[0]}), {"Content-Type": "application/json"})
+    with connection.getresponse() as response:
+        assert response.status == 200
+        response.read()
+
+
+def test_sigterm_ends_a_server_with_slow_clients_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_PROJECT_MAX_WAIT_SECONDS", "1")
+    grace_seconds = 1 + SHUTDOWN_BATCH_SECONDS
+    with served("-m", "my_project", "serve") as (process, lines), ExitStack() as opened, ThreadPoolExecutor() as pool:
+        port = address(lines).port or 0
+        head = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n\r\n"
+        sent = [b"", b"GET / HTTP/1.1\r\nA: a", GET, head]
+        slow = [opened.enter_context(closing(connect(port))) for _ in sent]
+        for connection, part in zip(slow, sent, strict=True):
+            connection.sendall(part)
+        dripping = pool.submit(drip, slow[-1], b" " * 2000)
+        assert fetch(port, "/health")[0] == 200
+        process.terminate()
+        began = time.monotonic()
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert time.monotonic() - began < grace_seconds + SOON_SECONDS
+        dripping.result(timeout=60)
+
+
+SLOW_LOAD = """
+import time
+from my_project import components
+from my_project.cli.program import main
+
+components.load_model = lambda settings: time.sleep(600)
+main()
+"""
+"""The command, with a model that loads for ten minutes."""
+
+
+def test_sigterm_ends_a_server_that_loads_its_model() -> None:
+    arguments = [sys.executable, "-c", SLOW_LOAD, "serve", "--port", "0"]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        lines: list[str] = []
+        read_until(process, lines, "Uvicorn running")
+        assert fetch(address(lines).port or 0, "/ready")[0] == 503
+        process.terminate()
+        began = time.monotonic()
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert time.monotonic() - began < SOON_SECONDS
