@@ -4,6 +4,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,13 @@ from databases import empty_database
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import text, update
+from sqlalchemy import Engine, text, update
 
 from my_project import components, job_types
 from my_project.db import migrate
 from my_project.db.engine import connect
 from my_project.db.models import Job
+from my_project.errors import InvalidInputError
 from my_project.jobs import context, service
 from my_project.jobs import store as stores
 from my_project.jobs.context import JobContext
@@ -56,8 +59,19 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv("MY_PROJECT_STORAGE", f"{tmp_path}/files")
         components.get_settings.cache_clear()
         if not address.startswith("sqlite"):  # the API migrates SQLite only
-            migrate.migrate(connect(components.get_settings()))
+            with opened() as database:
+                migrate.migrate(database)
         yield tmp_path / "files"
+
+
+@contextmanager
+def opened() -> Iterator[Engine]:
+    """Yield the database of the settings; close its connections afterwards."""
+    database = connect(components.get_settings())
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 def make_app(*functions: Callable[[JobContext], dict[str, Any]]) -> FastAPI:
@@ -131,9 +145,8 @@ Worker(settings, store, JobTypes([Poison()]), None).run_one()
 
 def test_a_job_that_kills_every_worker_fails_finally(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_PROJECT_JOB_ATTEMPTS", "2")
-    database = connect(components.get_settings())
     app = make_app(lambda context: {})
-    with TestClient(app) as client:
+    with opened() as database, TestClient(app) as client:
         jobs = next(each for each in app.state.services if isinstance(each, JobService))
         jobs._stop()
         address = submit(client)
@@ -187,7 +200,7 @@ def test_the_api_is_not_ready_while_the_database_is_unavailable(monkeypatch: pyt
 def test_with_a_database_from_a_newer_release_the_api_is_alive_but_not_ready() -> None:
     with TestClient(make_app()):
         pass
-    with connect(components.get_settings()).begin() as connection:
+    with opened() as database, database.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
     app = make_app()
     with TestClient(app) as client:
@@ -211,6 +224,81 @@ def test_an_invalid_query_is_refused_with_its_name(query: str) -> None:
     assert answer.json()["error"].startswith(query.partition("=")[0])
 
 
-def test_an_unknown_job_is_answered_with_404() -> None:
+@pytest.mark.parametrize("id", ["none", "%00", "a%00b", "%ED%A0%80", "%FF", "x" * 5000, "'", "%C3%A9" * 100])
+def test_an_unknown_job_is_answered_with_404(id: str) -> None:
     with TestClient(make_app()) as client:
-        assert client.get("/jobs/none").status_code == client.delete("/jobs/none").status_code == 404
+        for method in ("GET", "DELETE"):
+            answer = client.request(method, f"/jobs/{id}")
+            assert answer.status_code == 404, answer.text
+
+
+class AnyArguments(BaseModel):
+    """Arguments of any kind."""
+
+    value: Any = None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ['"a\\u0000"', '"\\ud800"', '{"\\u0000": 1}', "[" * 200 + "]" * 200],
+    ids=["nul", "surrogate", "key", "depth"],
+)
+def test_arguments_that_no_database_holds_are_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setattr(FakeJob, "arguments", AnyArguments)
+    with TestClient(make_app(lambda context: {})) as client:
+        content, headers = f'{{"arguments": {{"value": {value}}}}}', {"Content-Type": "application/json"}
+        answer = client.post("/jobs", content=content, headers=headers)
+        assert answer.status_code == 422, answer.text
+        assert "value" in answer.json()["error"] or "nested" in answer.json()["error"]
+        assert client.get("/jobs").json() == []
+
+
+@pytest.mark.parametrize("key", ["a" * 201, "a b", "a\x00"])
+def test_an_idempotency_key_that_no_database_holds_is_refused(key: str) -> None:
+    with TestClient(make_app()) as client:
+        answer = client.post("/jobs", json={}, headers={"Idempotency-Key": key})
+        assert answer.status_code == 422, answer.text
+        assert client.get("/jobs").json() == []
+
+
+@pytest.mark.parametrize(
+    ("result", "state", "seen"),
+    [
+        ({"text": "a\x00\ud800", "mean": float("nan")}, "succeeded", {"text": "a\ufffd\ufffd", "mean": None}),
+        ({"numbers": [10**40]}, "succeeded", {"numbers": [10**40]}),
+        ({"object": object()}, "failed", "not JSON"),
+        (["a list"], "failed", "a list, not a dictionary"),
+    ],
+    ids=["text", "number", "object", "list"],
+)
+def test_a_job_ends_whatever_it_returns(result: Any, state: str, seen: Any) -> None:
+    with TestClient(make_app(lambda context: result)) as client:
+        done = wait(client, submit(client))
+        assert done["state"] == state
+        assert done["result"] == seen if state == "succeeded" else seen in done["error"]
+        assert done["failures"] == int(state == "failed")
+
+
+@pytest.mark.parametrize("error", [ValueError("a\x00b"), RuntimeError("\ud800"), InvalidInputError("no column a\x00")])
+def test_a_job_ends_whatever_it_raises(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(context: JobContext) -> dict[str, Any]:
+        raise error
+
+    monkeypatch.setenv("MY_PROJECT_JOB_ATTEMPTS", "1")
+    components.get_settings.cache_clear()
+    with TestClient(make_app(fail)) as client:
+        done = wait(client, submit(client))
+        assert done["state"] == "failed" and "\ufffd" in done["error"]
+        assert wait(client, submit(client))["state"] == "failed", "the thread goes on"
+
+
+@pytest.mark.parametrize("offset", ["-05:00", "%2B05:30", "Z", ""])
+def test_jobs_before_a_time_of_any_zone_are_listed(offset: str) -> None:
+    with TestClient(make_app(lambda context: {})) as client:
+        wait(client, submit(client))
+        zone = datetime.fromisoformat(f"2026-01-01T00:00:00{offset.replace('%2B', '+') or '+00:00'}").tzinfo
+        for seconds, count in ((60, 1), (-60, 0)):
+            moment = (datetime.now(UTC) + timedelta(seconds=seconds)).astimezone(zone).replace(tzinfo=None)
+            assert len(client.get(f"/jobs?before={moment.isoformat()}{offset}").json()) == count
+        for year, count in (("0001-01-01T00:00:00", 0), ("9999-12-31T23:59:59", 1)):
+            assert len(client.get(f"/jobs?before={year}{offset}").json()) == count

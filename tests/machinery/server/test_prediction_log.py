@@ -133,6 +133,29 @@ def test_rows_that_are_too_old_or_too_many_are_deleted(
     assert recorded() == left
 
 
+@pytest.mark.parametrize("text", ["a\x00b", "\\u0000", "\x00" * 100])
+def test_a_text_with_nul_is_recorded_beside_others(recording: Settings, text: str) -> None:
+    log = PredictionLog(recording)
+    log.add(entry(0))
+    log.add(entry(1, inputs=[text]))
+    log.start()
+    log.stop()
+    with opened(recording) as database, database.connect() as connection:
+        rows = connection.execute(select(PredictionRow.inputs).order_by(PredictionRow.id)).scalars().all()
+    assert rows == [["text"], [text.replace("\x00", "\ufffd")]]
+
+
+def test_an_entry_that_cannot_be_written_takes_no_other_with_it(recording: Settings) -> None:
+    before = counted("dropped"), counted("written")
+    log = PredictionLog(recording)
+    for number in range(4):
+        log.add(entry(number, inputs=[object()] if number == 1 else None))
+    log.start()
+    log.stop()
+    assert recorded() == ["0", "2", "3"]
+    assert (counted("dropped"), counted("written")) == (before[0] + 1, before[1] + 3)
+
+
 def test_a_long_text_is_recorded_as_its_size_and_hash() -> None:
     long = "ä" * (prediction_log.MAX_TEXT_CHARACTERS + 1)
     expected = {"bytes": len(long.encode()), "sha256": hashlib.sha256(long.encode()).hexdigest()}

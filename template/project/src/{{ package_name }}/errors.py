@@ -1,5 +1,23 @@
 """Exceptions that several packages raise and catch. Each message is one line that says what is wrong."""
 
+import re
+from pathlib import Path
+
+_QUOTED_PATH = re.compile(r"""(?P<quote>['"])(?:file:/+|local:/+|/|[A-Za-z]:[\\/]|\\\\)(?P<rest>[^'"]*)(?P=quote)""")
+_PATH = re.compile(r"""(?<![\w.:/\\~-])(?:file:/+|local:/+|/|[A-Za-z]:[\\/]|\\\\)(?P<rest>[^\s'"<>;,:()]+)""")
+
+
+def without_paths(message: str) -> str:
+    """Return a message as clients may read it: of each absolute path of this machine, only the last part is left."""
+    for folder in (Path(__file__).parents[2], Path.home()):  # they may contain spaces, which would end a path
+        message = message.replace(f"{folder}/", "/")
+    message = _QUOTED_PATH.sub(lambda found: f"{found['quote']}{_last_part(found['rest'])}{found['quote']}", message)
+    return _PATH.sub(lambda found: _last_part(found["rest"]), message)
+
+
+def _last_part(path: str) -> str:
+    return re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+
 
 class InvalidInputError(ValueError):
     """An input that the model cannot take."""

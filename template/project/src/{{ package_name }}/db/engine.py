@@ -7,6 +7,7 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from ..base_settings import ServiceSettings
+from .text import encode_json
 
 CONNECT_TIMEOUT_SECONDS = 5
 """Maximum wait for a connection, in seconds."""
@@ -28,7 +29,8 @@ def connect(settings: ServiceSettings) -> Engine:
             url = url.set(password=settings.database_password.get_secret_value())
         if url.get_backend_name() == "sqlite":
             Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-            engine = create_engine(url, connect_args={"timeout": CONNECT_TIMEOUT_SECONDS})
+            options = {"timeout": CONNECT_TIMEOUT_SECONDS}
+            engine = create_engine(url, connect_args=options, json_serializer=encode_json)
             event.listen(engine, "connect", _enable_wal)
             return engine
         return create_engine(
@@ -37,6 +39,7 @@ def connect(settings: ServiceSettings) -> Engine:
             max_overflow=0,
             pool_timeout=CONNECT_TIMEOUT_SECONDS,
             pool_pre_ping=True,  # connections survive a restart of the server
+            json_serializer=encode_json,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS} if url.get_backend_name() == "postgresql" else {},
         )
     except ArgumentError as error:

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from .text import clean_text
+
 
 class JobState(StrEnum):
     """State of a job. The last three are final."""
@@ -24,11 +26,38 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return a time in UTC. One without an offset is in UTC already."""
+        if value is None or value.tzinfo is None:
+            return value and value.replace(tzinfo=UTC)
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:  # year 1 east of Greenwich, or year 9999 west of it
+            return (datetime.min if value.year == 1 else datetime.max).replace(tzinfo=UTC)
+
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the stored time in UTC."""
         if value is None:
             return None
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class CleanText(TypeDecorator[str]):
+    """Text of any origin. U+FFFD replaces NUL and lone surrogates, which PostgreSQL does not take."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text as it is stored, and as stored texts are compared with it."""
+        return None if value is None else clean_text(value)
+
+
+class CleanString(CleanText):
+    """The same with a maximum length, in characters."""
+
+    impl = String
+    cache_ok = True
 
 
 class Base(DeclarativeBase):
@@ -48,21 +77,21 @@ class Job(Base):
 
     __tablename__ = "jobs"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    key: Mapped[str | None] = mapped_column(String(200), unique=True)
+    id: Mapped[str] = mapped_column(CleanString(36), primary_key=True)
+    key: Mapped[str | None] = mapped_column(CleanString(200), unique=True)
     """Idempotency key of the client."""
-    kind: Mapped[str] = mapped_column(String(50))
+    kind: Mapped[str] = mapped_column(CleanString(50))
     arguments: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[JobState] = mapped_column(String(20), index=True, default=JobState.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
     """Number of attempts started. A worker with an older number has lost the job and must not change it."""
     failures: Mapped[int] = mapped_column(default=0)
     """Number of attempts that failed or whose worker died."""
-    worker: Mapped[str | None] = mapped_column(String(200))
+    worker: Mapped[str | None] = mapped_column(CleanString(200))
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(CleanText)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """Earliest start of the next attempt: later than `created_at` after a failure."""
@@ -80,11 +109,11 @@ class PredictionRow(Base):
     __tablename__ = "predictions"
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-    request: Mapped[str] = mapped_column(String(128))
+    request: Mapped[str] = mapped_column(CleanString(128))
     """X-Request-ID of the response."""
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    model: Mapped[str] = mapped_column(Text)
-    revision: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str] = mapped_column(CleanText)
+    revision: Mapped[str | None] = mapped_column(CleanText)
     inputs: Mapped[list[Any]] = mapped_column(JSON)
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
     predictions: Mapped[list[Any]] = mapped_column(JSON)

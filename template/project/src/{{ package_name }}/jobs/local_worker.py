@@ -61,6 +61,8 @@ class LocalWorker:
                     pass
             except SQLAlchemyError as error:
                 logger.warning("querying for jobs failed: %s", type(error).__name__)
+            except Exception:  # a thread that ends would leave every job queued
+                logger.exception("running a job failed")
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
 

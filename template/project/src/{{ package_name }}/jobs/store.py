@@ -19,6 +19,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ..db.models import Job, JobState
+from ..db.text import find_unstorable
+from ..errors import InvalidInputError
 
 LEASE_DURATION = timedelta(seconds=30)
 """Time after which a job counts as abandoned if its worker has not renewed the lease."""
@@ -31,6 +33,12 @@ MAX_RETRY_DELAY_SECONDS = 600.0
 
 ANNOUNCE_BATCH_SIZE = 500
 """Jobs announced to the broker at a time."""
+
+MAX_WORKER_LENGTH = 200
+"""Maximum length of the name of a worker, in characters."""
+
+MAX_PROGRESS = 2**31 - 1
+"""Maximum of the columns `done` and `total`."""
 
 
 class IdempotencyConflictError(ValueError):
@@ -62,14 +70,17 @@ class JobStore:
         """
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # saves BEGIN and COMMIT for a statement
         self._max_failures = max_failures
-        self.worker = worker or f"{socket.gethostname()}-{os.getpid()}"
+        self.worker = (worker or f"{socket.gethostname()}-{os.getpid()}")[-MAX_WORKER_LENGTH:]
 
     def submit(self, kind: str, arguments: dict[str, Any], key: str | None = None) -> tuple[Job, bool]:
         """Create a job and return it with True, or return the existing job of the same key with False.
 
         Raises:
             IdempotencyConflictError: The key was used for a different job.
+            InvalidInputError: The arguments contain what the database cannot hold, such as NUL.
         """
+        if problem := find_unstorable("arguments", arguments):
+            raise InvalidInputError(problem)
         now = _now()
         job = Job(id=str(uuid.uuid4()), key=key, kind=kind, arguments=arguments, created_at=now, due_at=now)
         try:
@@ -134,6 +145,7 @@ class JobStore:
 
     def renew(self, lease: JobLease, done: int, total: int | None) -> bool:
         """Extend the lease, record the progress, and return whether the lease was still valid."""
+        done, total = _scaled(done, total)
         return self._change(_held(lease), leased_until=_now() + LEASE_DURATION, done=done, total=total)
 
     def succeed(self, lease: JobLease, result: dict[str, Any]) -> bool:
@@ -219,6 +231,12 @@ _QUEUED = {"state": JobState.QUEUED, "announced_at": None, "leased_until": None,
 
 def _held(lease: JobLease) -> Update:
     return update(Job).where(Job.id == lease.id, Job.attempt == lease.attempt, Job.state == JobState.RUNNING)
+
+
+def _scaled(done: int, total: int | None) -> tuple[int, int | None]:
+    """Return a progress that fits into the columns, in the same proportion."""
+    scale = -(-max(done, total or 0) // MAX_PROGRESS) or 1
+    return max(done, 0) // scale, None if total is None else max(total, 0) // scale
 
 
 def _now() -> datetime:

@@ -7,11 +7,16 @@ from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, create_model
 
+from ..db.text import encode_json
 from .context import JobContext
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 ArgumentsT = TypeVar("ArgumentsT", bound=BaseModel)
+
+
+class JobResultError(ValueError):
+    """A job has returned what is not a dictionary of JSON values."""
 
 
 class JobType(ABC, Generic[ArgumentsT]):
@@ -75,9 +80,19 @@ class JobTypes(Mapping[str, JobType[Any]]):
 
         Raises:
             ValidationError: The kind or its arguments are no longer valid, for example since an update.
+            JobResultError: The result is not a dictionary of JSON values.
         """
         request: JobRequest = TypeAdapter(self.request).validate_python({"kind": kind, "arguments": arguments})
-        return self._types[request.kind].run(request.arguments, context)
+        result: Any = self._types[request.kind].run(request.arguments, context)
+        try:
+            encode_json(result)
+        except ValueError as error:
+            raise JobResultError(f"the job has returned what is not JSON: {error}") from error
+        if result is None:
+            return {}
+        if not isinstance(result, dict):
+            raise JobResultError(f"the job has returned a {type(result).__name__}, not a dictionary")
+        return result
 
     def _request_type(self) -> Any:
         default = next(iter(self._types))

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from ..base_settings import ServiceSettings
 from ..batch.predict import SupportsPredict
 from ..db.models import JobState
-from ..errors import InvalidInputError
+from ..errors import InvalidInputError, without_paths
 from ..storage import Storage
 from . import metrics
 from .context import JobContext, JobLostError, JobTimeoutError
 from .store import LEASE_DURATION, JobLease, JobStore
-from .types import JobTypes
+from .types import JobResultError, JobTypes
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Worker:
                 result = self.job_types.run(lease.kind, lease.arguments, context)
         except JobLostError:
             return "lost"
-        except (InvalidInputError, ValidationError, JobTimeoutError) as error:  # another attempt would fail alike
+        except (InvalidInputError, ValidationError, JobTimeoutError, JobResultError) as error:  # so would any attempt
             return "failed" if self.store.fail(lease, _error_line(error)) else "lost"
         except Exception as error:
             logger.exception("job %s failed, attempt %d", lease.id, lease.attempt)
@@ -105,6 +105,9 @@ class _LeaseRenewal:
 
 def _error_line(error: Exception) -> str:
     """Return the error on one line, as clients read it."""
-    text = " ".join(str(error).split())[:MAX_ERROR_LENGTH]
-    is_expected = isinstance(error, InvalidInputError | JobTimeoutError | OSError | ValidationError)
+    text = " ".join(str(error).split())
+    if not isinstance(error, InvalidInputError | ValidationError):  # these are about what the client has sent
+        text = without_paths(text)
+    text = text[:MAX_ERROR_LENGTH]
+    is_expected = isinstance(error, InvalidInputError | JobTimeoutError | JobResultError | OSError | ValidationError)
     return text if is_expected and text else f"{type(error).__name__}: {text}"

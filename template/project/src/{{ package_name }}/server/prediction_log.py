@@ -135,8 +135,11 @@ class PredictionLog:
             if batch:
                 self._write(batch)
 
-    def _write(self, batch: list[PredictionEntry]) -> None:
-        """Write a batch; keep it for a retry if the database is unavailable, except during the shutdown."""
+    def _write(self, batch: list[PredictionEntry]) -> bool:
+        """Write a batch; keep it for a retry if the database is unavailable, except during the shutdown.
+
+        Return whether the entry behind the batch is the next one to write.
+        """
         try:
             with self._database.begin() as connection:
                 connection.execute(insert(PredictionRow), [each.row() for each in batch])
@@ -147,8 +150,10 @@ class PredictionLog:
             if isinstance(error, OperationalError | InterfaceError | TimeoutError):
                 with self._changed:
                     if not self._changed.wait_for(lambda: self._stopping, WRITE_SECONDS):
-                        return
+                        return False
                     batch = list(self._pending)
+            elif len(batch) > 1:  # only what cannot be stored must be lost
+                return all(self._write([each]) for each in batch)
         else:
             self._failing = False
         RECORDED.labels("dropped" if self._failing else "written").inc(len(batch))
@@ -156,6 +161,7 @@ class PredictionLog:
             for each in batch:
                 self._pending.popleft()
                 self._pending_bytes -= each.estimated_bytes
+            return not (self._failing and self._stopping)
 
     def _delete_old_rows(self) -> None:
         last = select(func.max(PredictionRow.id)).scalar_subquery()

@@ -68,7 +68,7 @@ def jobs_router(job_types: JobTypes) -> APIRouter:
 def list_jobs(
     jobs: JobServiceDep,
     state: JobState | None = None,
-    before: Annotated[datetime | None, Query(description="Only jobs created before this time.")] = None,
+    before: Annotated[datetime | None, Query(description="Only jobs created before this time (UTC).")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Any:
     """List jobs, newest first."""
