@@ -1,12 +1,16 @@
 """Copy the tests of the machinery into generated projects, as far as these have what the tests import."""
 
+import json
 import re
 import shutil
 from pathlib import Path
 
+import yaml
+
 from tests.answers import ROOT, TASKS
 
 FOLDER = ROOT / "tests/machinery"
+ATTACKS = ROOT / "tests/attack/data"
 PACKAGE = "my_project"
 
 ALIKE = ("batch", "benchmark", "cli", "db", "doctor", "jobs", "observability", "registry", "server/test_processes.py")
@@ -16,7 +20,7 @@ ALIKE = ("batch", "benchmark", "cli", "db", "doctor", "jobs", "observability", "
 def copy_tests(project: Path, task: str, whole: bool = True) -> list[Path]:
     """Copy the tests whose modules the project has into its folder `tests/machinery`, and return them.
 
-    The stand-in of the hub comes with them, as `machinery.hub`.
+    The stand-in of the hub comes with them, as `machinery.hub`, and so do the lists of attacks, in `machinery/data`.
 
     Args:
         project: Folder of a project whose package is called `my_project`.
@@ -34,6 +38,10 @@ def copy_tests(project: Path, task: str, whole: bool = True) -> list[Path]:
             shutil.copy(source, path)
             copied.append(path)
     shutil.copy(ROOT / "tests/hub.py", target / "hub.py")
+    (target / "data").mkdir(parents=True)
+    for attacks in ATTACKS.glob("*.yml"):  # as JSON, for which projects need no package
+        content = json.dumps(yaml.safe_load(attacks.read_text("utf-8")))
+        (target / "data" / attacks.with_suffix(".json").name).write_text(content)
     return copied
 
 

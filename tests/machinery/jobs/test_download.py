@@ -1,22 +1,29 @@
 """Downloads of jobs, and the hosts that they must not reach."""
 
+import asyncio
 import io
+import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from my_project.errors import InvalidInputError
-from my_project.jobs.download import download, is_public, validate_source
+from my_project.jobs.addresses import is_public, is_web_port, parse_address
+from my_project.jobs.download import PublicHostsBackend, download, validate_source
 from my_project.settings import Settings
 
 PRIVATE = [ip_network(each) for each in ("0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.168.0.0/16")]
 CONTENT = b"a line\n" * 1000
+ATTACKS: dict[str, list[Any]] = json.loads(Path(__file__).parents[1].joinpath("data/addresses.json").read_text())
 
 
 class Origin(BaseHTTPRequestHandler):
@@ -73,7 +80,8 @@ def test_a_file_is_downloaded_also_after_a_redirect(origin: str) -> None:
     ["localhost", "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"],
 )
 def test_hosts_inside_the_network_are_not_reached(origin: str, host: str) -> None:
-    with pytest.raises((InvalidInputError, ConnectionError), match=r"not a public host|there is no host"):
+    refusal = r"not a public host|there is no host|not an http or https"
+    with pytest.raises((InvalidInputError, ConnectionError), match=refusal):
         downloaded(origin.replace("localhost", host) + "/file", download_hosts="")
     assert Origin.paths == []
 
@@ -101,9 +109,119 @@ def test_a_private_address_is_not_public_in_any_notation(inside: IPv4Address) ->
         assert not is_public(str(written)), written
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
+@pytest.mark.parametrize("address", ATTACKS["public"])
 def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(address)
+
+
+@pytest.mark.parametrize("address", ATTACKS["private"])
+def test_a_special_address_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@given(st.ip_addresses(v=6))
+def test_a_public_address_is_global_unicast(address: IPv6Address) -> None:
+    if is_public(str(address)) and address.exploded[:9] != "0064:ff9b":
+        assert address.is_global and address.exploded[0] in "23"
+
+
+@pytest.mark.parametrize(("address", "host", "port"), ATTACKS["web"])
+def test_an_address_of_the_web_is_taken(address: str, host: str, port: int) -> None:
+    validate_source(address)
+    url = parse_address(address)
+    assert (url.raw_host, url.port) == (host, port)
+
+
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Forbid every connection, and return the names that were resolved."""
+    resolved: list[str] = []
+
+    async def resolve(_: object, host: str, port: int, **options: object) -> list[Any]:
+        resolved.append(host)
+        return socket.getaddrinfo(host, port, flags=socket.AI_NUMERICHOST)
+
+    async def connect(*arguments: object, **options: object) -> NoReturn:
+        pytest.fail(f"connects to {arguments}")
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
+    monkeypatch.setattr("my_project.jobs.download.httpcore.AnyIOBackend.connect_tcp", connect)
+    return resolved
+
+
+@pytest.mark.parametrize("address", ATTACKS["malformed"])
+def test_a_malformed_address_is_refused_at_once(address: str, unreachable: list[str]) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        validate_source(address)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(InvalidInputError):
+        downloaded(address, download_hosts="")
+    assert unreachable == []
+
+
+@pytest.mark.parametrize("address", [*ATTACKS["malformed"], *ATTACKS["lookalikes"]])
+def test_a_redirect_to_a_malformed_address_is_refused(address: str) -> None:
+    base = parse_address("http://example.org/a/b")
+    try:
+        url = parse_address(address, base)
+    except InvalidInputError:
+        return
+    is_inside = url.raw_host == "example.org" and "://" not in address.partition("?")[0]
+    assert is_inside or not is_public(url.raw_host or ""), url
+
+
+@pytest.mark.parametrize("address", [each for each in ATTACKS["private"] if ":" not in each and each[-1].isdigit()])
+def test_a_private_ipv4_address_is_refused_before_a_connection(address: str, unreachable: list[str]) -> None:
+    with pytest.raises(InvalidInputError, match="is not a public host"):
+        downloaded(f"http://{address}/", download_hosts="")
+
+
+@pytest.mark.parametrize("address", [each for each in ATTACKS["private"] if ":" in each and "%" not in each])
+def test_a_private_ipv6_address_is_refused_before_a_connection(address: str, unreachable: list[str]) -> None:
+    with pytest.raises(InvalidInputError, match="is not a public host"):
+        downloaded(f"http://[{address}]/", download_hosts="")
+
+
+@pytest.mark.parametrize("address", ATTACKS["lookalikes"])
+def test_an_address_in_other_digits_is_refused(address: str, unreachable: list[str]) -> None:
+    with pytest.raises(InvalidInputError):
+        downloaded(address, download_hosts="")
+
+
+@pytest.mark.parametrize("address", [each for each in ATTACKS["private"] if each[-1].isdigit() or each == "::"])
+def test_a_name_that_resolves_to_a_private_address_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(*_: object, **options: object) -> list[Any]:
+        return [(0, 0, 0, "", (each, 80)) for each in ("8.8.8.8", address)]
+
+    async def connect(*_: object, **options: object) -> NoReturn:
+        pytest.fail("connects")
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
+    monkeypatch.setattr("my_project.jobs.download.httpcore.AnyIOBackend.connect_tcp", connect)
+    with pytest.raises(InvalidInputError, match=r"rebind\.example is not a public host"):
+        downloaded("http://rebind.example/a", download_hosts="")
+
+
+def test_a_name_that_cannot_be_resolved_at_all_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(*_: object, **options: object) -> NoReturn:
+        raise UnicodeError("label too long")
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
+    with pytest.raises(InvalidInputError, match="is not a host"):
+        asyncio.run(PublicHostsBackend().connect_tcp("a" * 70, 80))
+
+
+@pytest.mark.parametrize("port", ATTACKS["ports"])
+def test_a_port_of_another_protocol_is_refused(port: int, unreachable: list[str]) -> None:
+    assert not is_web_port(port)
+    with pytest.raises(InvalidInputError, match=f"8.8.8.8:{port} is not the port of a web server"):
+        downloaded(f"http://8.8.8.8:{port}/", download_hosts="")
+    assert unreachable == []
+
+
+@pytest.mark.parametrize("port", [80, 443, 1024, 8000, 8080, 8443, 9000, 65535])
+def test_a_port_of_the_web_is_taken(port: int) -> None:
+    assert is_web_port(port)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -19,18 +18,13 @@ from yarl import URL
 from ..base_settings import ServiceSettings
 from ..errors import InvalidInputError
 from ..storage import validate_path
+from .addresses import is_public, is_web_port, parse_address
 from .context import JobContext
 
 MAX_REDIRECTS = 5
 
-MAX_ADDRESS_LENGTH = 2000
-"""Maximum length of an address, in characters."""
-
 IDLE_TIMEOUT_SECONDS = 10.0
 """Maximum time without a byte from the server, in seconds."""
-
-NAT64 = IPv6Network("64:ff9b::/96")
-"""IPv6 addresses that stand for the IPv4 address in their last 32 bits."""
 
 
 def validate_source(source: str) -> str:
@@ -41,7 +35,7 @@ def validate_source(source: str) -> str:
     """
     if "://" not in source:
         return validate_path(source)
-    _parse_address(source)
+    parse_address(source)
     return source
 
 
@@ -56,7 +50,7 @@ def download_source(source: str, context: JobContext) -> str:
     """
     if "://" not in source:
         return source
-    path = f"sources/{context.id}{PurePosixPath(_parse_address(source).path).suffix}"
+    path = f"sources/{context.id}{PurePosixPath(parse_address(source).path).suffix}"
     if not context.storage.exists(path):
         with context.storage.write(path) as stream:
             download(source, stream, context.settings, lambda done: context.progress(done))
@@ -71,7 +65,7 @@ def download(address: str, stream: IO[bytes], settings: ServiceSettings, progres
         OSError: The server is unavailable or too slow.
     """
     try:
-        asyncio.run(_download(_parse_address(address), stream, settings, progress))
+        asyncio.run(_download(parse_address(address), stream, settings, progress))
     except TimeoutError:
         limit = settings.download_timeout_seconds
         raise ConnectionError(f"{address} took longer than {limit:g} s to download") from None
@@ -98,7 +92,7 @@ async def _open(url: URL, settings: ServiceSettings) -> AsyncGenerator[AsyncIter
     backend = PublicHostsBackend(settings.download_hosts.split())
     async with httpcore.AsyncConnectionPool(network_backend=backend) as pool:
         for _ in range(MAX_REDIRECTS + 1):
-            async with pool.stream("GET", str(url), headers=headers, extensions=options) as response:
+            async with pool.stream("GET", _for_httpcore(url), headers=headers, extensions=options) as response:
                 if response.status == 200:
                     yield response.aiter_stream()
                     return
@@ -107,8 +101,13 @@ async def _open(url: URL, settings: ServiceSettings) -> AsyncGenerator[AsyncIter
                 if response.status not in (301, 302, 303, 307, 308) or not location:
                     problem = f"{url} answers {response.status}"
                     raise ConnectionError(problem) if response.status >= 500 else InvalidInputError(problem)
-                url = _parse_address(location, url)
+                url = parse_address(location, url)
     raise InvalidInputError(f"too many redirects: {url}")
+
+
+def _for_httpcore(url: URL) -> httpcore.URL:
+    """Return the parts of an address, which httpcore must not parse once more."""
+    return httpcore.URL(scheme=url.scheme, host=url.raw_host or "", port=url.explicit_port, target=url.raw_path_qs)
 
 
 class PublicHostsBackend(httpcore.AsyncNetworkBackend):
@@ -120,36 +119,20 @@ class PublicHostsBackend(httpcore.AsyncNetworkBackend):
         self._backend: Any = httpcore.AnyIOBackend()
 
     async def connect_tcp(self, host: str, port: int, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
-        """Connect to a host. Raise InvalidInputError if any of its addresses is not public."""
+        """Connect to a host. Raise InvalidInputError if an address of it is not public, or the port not the web's."""
+        is_allowed = host in self._allowed_hosts
+        if not is_allowed and not is_web_port(port):
+            raise InvalidInputError(f"{host}:{port} is not the port of a web server")
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise httpcore.ConnectError(f"there is no host {host}") from error
+        except UnicodeError as error:
+            raise InvalidInputError(f"{host} is not a host") from error
         addresses = [str(each[4][0]) for each in found]
-        if host not in self._allowed_hosts and not all(map(is_public, addresses)):
+        if not is_allowed and not all(map(is_public, addresses)):
             raise InvalidInputError(f"{host} is not a public host")
         for address in addresses[:-1]:
             with suppress(httpcore.NetworkError, httpcore.TimeoutException):
                 return await self._backend.connect_tcp(address, port, *arguments, **options)
         return await self._backend.connect_tcp(addresses[-1], port, *arguments, **options)
-
-
-def is_public(address: str) -> bool:
-    """Return whether an IP address, and the IPv4 address embedded in it, if any, belongs to the public internet."""
-    ip = ip_address(address)
-    checked = [ip]
-    if isinstance(ip, IPv6Address):
-        embedded = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-        checked += [each for each in embedded if each]
-        if ip in NAT64:
-            checked.append(ip_address(int(ip) & 0xFFFFFFFF))
-    return all(each.is_global and not each.is_multicast for each in checked)
-
-
-def _parse_address(address: str, base: URL | None = None) -> URL:
-    with suppress(ValueError):
-        url = base.join(URL(address)) if base else URL(address)
-        is_web = url.scheme in ("http", "https") and url.host and url.port
-        if is_web and url.user is None and len(address) <= MAX_ADDRESS_LENGTH and address.isprintable():
-            return url.with_fragment(None)
-    raise InvalidInputError(f"{address[:100]!r}: not an http or https address, or it contains a password")
