@@ -1,9 +1,13 @@
 """The storage of files."""
 
 import errno
+import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import fsspec
 import pytest
@@ -12,23 +16,28 @@ from fastapi.testclient import TestClient
 
 from my_project import components
 from my_project import storage as storages
-from my_project.errors import InvalidInputError
+from my_project.errors import InvalidInputError, without_paths
 from my_project.jobs import service
 from my_project.jobs.service import JobService
 from my_project.server.app import create_app
 from my_project.settings import Settings
 from my_project.storage import NoSuchFileError, Storage, StorageFullError, StorageUnavailableError
 
+PATHS: dict[str, list[Any]] = json.loads(Path(__file__).parent.joinpath("data/file_paths.json").read_text())
+STORAGES = pytest.mark.parametrize("app", ["memory://files", "{folder}/files"], indirect=True)
+
 
 @pytest.fixture
 def app(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FastAPI]:
     """Return an API whose storage is a folder, or the parameter of the test."""
-    monkeypatch.setenv("MY_PROJECT_STORAGE", getattr(request, "param", str(tmp_path / "files")))
+    address = getattr(request, "param", "{folder}/files").format(folder=tmp_path)
+    monkeypatch.setenv("MY_PROJECT_STORAGE", address)
     monkeypatch.setenv("MY_PROJECT_DATABASE", f"sqlite:///{tmp_path}/jobs.sqlite")
     components.get_settings.cache_clear()
     settings = components.get_settings()
     yield create_app(settings, components.server_components(settings))
     fsspec.filesystem("memory").store.clear()
+    fsspec.filesystem("memory").pseudo_dirs[:] = [""]
 
 
 def names(address: str) -> list[str]:
@@ -75,6 +84,113 @@ def test_a_path_stays_in_the_storage(tmp_path: Path, path: str) -> None:
     for each in (storage.read, storage.write):
         with pytest.raises(InvalidInputError, match="not a path"), each(path):
             pass
+
+
+@pytest.mark.parametrize("path", PATHS["encoded_twice"])
+def test_a_path_is_decoded_once(tmp_path: Path, path: str) -> None:
+    storage = Storage(Settings(storage=str(tmp_path)))
+    write(storage, unquote(path), b"x")
+    assert names(str(tmp_path)) == [unquote(path)]
+
+
+def assert_no_path(answer: Any, folder: Path) -> None:
+    """Check that an answer names nothing of this machine."""
+    for secret in (str(folder), str(Path.cwd()), "Traceback", "/etc/", ".part"):
+        assert secret not in answer.text or secret in unquote(str(answer.request.url)), answer.text
+
+
+@STORAGES
+def test_an_odd_path_is_refused_by_every_route(app: FastAPI, tmp_path: Path) -> None:
+    with TestClient(app) as client:
+        for path in PATHS["refused"] + [part * count for part, count in PATHS["too_long"]]:
+            for method in ("PUT", "GET", "DELETE"):
+                answer = client.request(method, f"/files/{path}", content=b"x" if method == "PUT" else None)
+                assert answer.status_code == 422, (method, path, answer.text)
+                assert "not a path below the storage" in answer.json()["error"]
+                assert_no_path(answer, tmp_path)
+        for path in PATHS["line_breaks"]:
+            for method in ("PUT", "GET", "DELETE"):
+                answer = client.request(method, f"/files/{path}", content=b"x" if method == "PUT" else None)
+                assert answer.status_code in (404, 422), (method, path, answer.text)
+        assert names(os.environ["MY_PROJECT_STORAGE"]) == []
+
+
+@STORAGES
+@pytest.mark.parametrize("path", PATHS["taken"])
+def test_an_odd_name_is_one_of_a_file(app: FastAPI, path: str) -> None:
+    with TestClient(app) as client:
+        answer = client.put(f"/files/{path}", content=b"x")
+        assert (answer.status_code, answer.json()) == (201, {"path": unquote(path), "size": 1})
+        assert client.get(f"/files/{path}").content == b"x"
+        assert names(os.environ["MY_PROJECT_STORAGE"]) == [unquote(path)]
+        assert client.delete(f"/files/{path}").status_code == 204
+
+
+@STORAGES
+def test_a_path_of_a_folder_or_below_a_file_is_refused(app: FastAPI, tmp_path: Path) -> None:
+    with TestClient(app) as client:
+        assert client.put("/files/a/b", content=b"x").status_code == 201
+        for path in ("a/b/c", "a/b/c/d"):
+            answer = client.put(f"/files/{path}", content=b"x")
+            assert answer.status_code == 422, answer.text
+            assert answer.json()["error"] == f"{path}: not a path of a file in this storage"
+            for method in ("GET", "DELETE"):
+                assert client.request(method, f"/files/{path}").status_code == 404
+        for method in ("GET", "DELETE"):
+            answer = client.request(method, "/files/a")
+            assert (answer.status_code, answer.json()["error"]) == (404, "a: no such file in the storage")
+            assert_no_path(answer, tmp_path)
+        assert client.get("/files/a/b").content == b"x"
+
+
+def test_a_path_of_a_folder_is_refused_before_the_file_is_received(app: FastAPI, tmp_path: Path) -> None:
+    with TestClient(app) as client:
+        client.put("/files/a/b", content=b"x")
+
+        def body() -> Iterator[bytes]:
+            for _ in range(1000):
+                assert names(str(tmp_path / "files")) == ["a/b"]
+                yield b"x" * 1000
+
+        answer = client.put("/files/a", content=body())
+        assert (answer.status_code, answer.json()["error"]) == (422, "a: not a path of a file in this storage")
+
+
+def test_a_storage_that_fails_is_answered_without_a_path(app: FastAPI, tmp_path: Path) -> None:
+    (tmp_path / "files").write_text("no folder")
+    with TestClient(app) as client:
+        answers = [client.request(method, "/files/a/b", content=b"x") for method in ("PUT", "GET", "DELETE")]
+        assert [each.status_code for each in answers] == [503, 404, 404]
+        app.state.engine.loading.result(timeout=60)
+        ready = client.get("/ready")
+        assert ready.status_code == 503
+        assert ready.json()["reasons"][0].startswith("the storage cannot be used: ")
+        for each in (*answers, ready):
+            assert_no_path(each, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("message", "seen"),
+    [
+        ("[Errno 13] Permission denied: '/srv/my files/a.txt'", "[Errno 13] Permission denied: 'a.txt'"),
+        ("/srv/models/config.json is missing: publish it", "config.json is missing: publish it"),
+        ("file:///srv/models cannot be used", "models cannot be used"),
+        (r"C:\models\a.bin is missing", "a.bin is missing"),
+        (r"'\\server\share\a b' is missing", "'a b' is missing"),
+        ("(/srv/a, /srv/b)", "(a, b)"),
+        ("http://example.org/a/b answers 503", "http://example.org/a/b answers 503"),
+        ("s3://app/files cannot be used", "s3://app/files cannot be used"),
+        ("inputs/a.txt: no such file", "inputs/a.txt: no such file"),
+        ("3/4 of 10 m/s", "3/4 of 10 m/s"),
+    ],
+)
+def test_absolute_paths_are_left_out_of_messages(message: str, seen: str) -> None:
+    assert without_paths(message) == seen
+
+
+def test_the_folder_of_the_project_is_left_out_of_messages_with_spaces() -> None:
+    folder = Path(storages.__file__).parents[1]
+    assert without_paths(f"cannot open {folder}/a/b.py: no") == "cannot open b.py: no"
 
 
 def test_errors_become_one_kind_with_one_line(tmp_path: Path) -> None:
@@ -127,7 +243,7 @@ def test_a_file_that_cannot_be_read_is_reported_before_the_response_begins(
 
 def test_the_api_is_not_ready_while_the_storage_is_unavailable(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
-        raise StorageUnavailableError("s3://a cannot be used: it is away")
+        raise StorageUnavailableError("the storage s3://a cannot be used: it is away")
 
     with TestClient(app) as client:
         app.state.engine.loading.result(timeout=60)

@@ -3,11 +3,12 @@
 import errno
 import io
 import os
+import unicodedata
 import uuid
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 import fsspec
@@ -25,6 +26,39 @@ CONNECT_TIMEOUT_SECONDS = 3.0
 
 MAX_PATH_LENGTH = 500
 """Maximum length of a path below the storage, in characters."""
+
+MAX_PATH_BYTES = 800
+"""Maximum length of a path below the storage, in bytes: a bucket's keys have 1024, with the folder of the storage."""
+
+MAX_NAME_BYTES = 255
+"""Maximum length of a part of a path, in bytes: that of most filesystems."""
+
+FORBIDDEN_CHARACTERS = frozenset('\\:*?"<>|\ufffd')
+"""Characters that Windows or an address of fsspec reads as something else, or that stand for bytes that are no text."""
+
+DEVICES = frozenset(
+    [
+        "CON",
+        "PRN",
+        "AUX",
+        "NUL",
+        "CONIN$",
+        "CONOUT$",
+        *(f"{port}{number}" for port in ("COM", "LPT") for number in range(10)),
+    ]
+)
+"""Names of devices on Windows, in any folder and with any extension."""
+
+PATH_ERRORS = {
+    errno.EEXIST,
+    errno.EILSEQ,
+    errno.EINVAL,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+}
+"""Error numbers of a path at which the storage cannot have a file, although it works."""
 
 DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Error numbers of a disk, quota or file size limit that is exhausted."""
@@ -51,19 +85,20 @@ class Storage:
 
     def __init__(self, settings: ServiceSettings) -> None:
         """Use the root address of the settings. Raise StorageUnavailableError if fsspec does not support it."""
-        self._address = settings.storage
         self._files, self._root = open_filesystem(settings.storage)
+        self._is_local = isinstance(self._files, LocalFileSystem)
+        self._label = "the storage" if self._is_local else f"the storage {settings.storage}"  # clients see it
         self._pool = ThreadPoolExecutor(1, "storage")
         self._pending: Future[None] | None = None
 
     def size(self, path: str) -> int:
         """Return the size of a file in bytes."""
-        with storage_errors(self._address):
+        with self._path_errors(path), storage_errors(self._label):
             return int(self._files.size(self._full_path(path)) or 0)
 
     def exists(self, path: str) -> bool:
         """Return whether there is a file at the path."""
-        with storage_errors(self._address):
+        with self._path_errors(path), storage_errors(self._label):
             return bool(self._files.isfile(self._full_path(path)))
 
     @contextmanager
@@ -75,7 +110,7 @@ class Storage:
         """
         if not self.exists(path):
             raise NoSuchFileError(f"{path}: no such file in the storage")
-        with storage_errors(self._address):
+        with self._path_errors(path), storage_errors(self._label):
             raw = self._files.open(self._full_path(path), "rb")
         with io.BufferedReader(raw) as stream:  # fsspec's own readline has no limit on the length of a line
             yield stream
@@ -83,7 +118,7 @@ class Storage:
     @contextmanager
     def write(self, path: str) -> Generator[IO[bytes]]:
         """Open a stream that replaces the file when the block ends, and is discarded if the block fails."""
-        with replace_file(self._files, self._full_path(path), self._address) as stream:
+        with self._path_errors(path), replace_file(self._files, self._full_path(path), self._label) as stream:
             yield stream
 
     def delete(self, path: str) -> None:
@@ -94,7 +129,7 @@ class Storage:
         """
         if not self.exists(path):
             raise NoSuchFileError(f"{path}: no such file in the storage")
-        with storage_errors(self._address):
+        with self._path_errors(path), storage_errors(self._label):
             self._files.rm_file(self._full_path(path))
 
     def problem(self) -> str | None:
@@ -103,16 +138,16 @@ class Storage:
         try:
             self._pending.result(CONNECT_TIMEOUT_SECONDS)
         except TimeoutError:
-            return f"the storage {self._address} does not answer"
+            return f"{self._label} does not answer"
         except StorageUnavailableError as error:
             self._pending = None
-            return f"the storage {error}"
+            return str(error)
         self._pending = None
         return None
 
     def _connect(self) -> None:
-        with storage_errors(self._address):
-            if isinstance(self._files, LocalFileSystem):
+        with storage_errors(self._label):
+            if self._is_local:
                 Path(self._root).mkdir(parents=True, exist_ok=True)
             elif not self._files.exists(self._root):
                 self._files.info(self._root.partition("/")[0])
@@ -120,18 +155,44 @@ class Storage:
     def _full_path(self, path: str) -> str:
         return f"{self._root}/{validate_path(path)}"
 
+    @contextmanager
+    def _path_errors(self, path: str) -> Generator[None]:
+        """Convert the errors of a path at which no file can be to InvalidInputError, although the storage works."""
+        try:
+            yield
+        except StorageUnavailableError as error:
+            cause = error.__cause__
+            is_of_path = isinstance(cause, IsADirectoryError | NotADirectoryError | FileExistsError)
+            is_of_path = is_of_path or (isinstance(cause, OSError) and cause.errno in PATH_ERRORS)
+            if is_of_path and (not self._is_local or Path(self._root).is_dir()):
+                raise InvalidInputError(f"{path}: not a path of a file in this storage") from None
+            raise
+
 
 def validate_path(path: str) -> str:
     """Return the path unchanged.
 
+    A path is valid on every system and in every store alike, so that files can move between them.
+
     Raises:
-        InvalidInputError: The path is absolute, leaves the root, or has a hidden part.
+        InvalidInputError: The path is absolute, leaves the root, is too long, has a hidden or an empty part, or means
+            something else on another system, or where Unicode is normalized.
     """
-    parts = PurePosixPath(path).parts
-    is_plain = path == "/".join(parts) and path.isprintable() and len(path) <= MAX_PATH_LENGTH
-    if not parts or not is_plain or "\\" in path or ":" in path or any(part[0] in "/." for part in parts):
-        raise InvalidInputError(f"{path!r}: not a path below the storage, such as inputs/texts.jsonl")
+    normalized = unicodedata.normalize("NFKC", path)
+    is_plain = _is_plain(path) and _is_plain(normalized) and path.count("/") == normalized.count("/")
+    if not is_plain or len(path) > MAX_PATH_LENGTH or len(path.encode()) > MAX_PATH_BYTES:
+        raise InvalidInputError(f"{path[:100]!r}: not a path below the storage, such as inputs/texts.jsonl")
     return path
+
+
+def _is_plain(path: str) -> bool:
+    return path.isprintable() and FORBIDDEN_CHARACTERS.isdisjoint(path) and all(map(_is_name, path.split("/")))
+
+
+def _is_name(part: str) -> bool:
+    device = part.partition(".")[0].rstrip().upper()
+    is_short = 0 < len(part.encode()) <= MAX_NAME_BYTES
+    return is_short and part[0] != "." and part[-1] not in ". " and device not in DEVICES
 
 
 def open_filesystem(address: str) -> tuple[FileSystem, str]:
@@ -169,6 +230,8 @@ def replace_file(files: FileSystem, path: str, address: str) -> Generator[IO[byt
 def _replace_local_file(path: Path, address: str) -> Generator[IO[bytes]]:
     temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     with storage_errors(address):
+        if path.is_dir():  # found now, not after the whole file has been written
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = temporary.open("wb")
     try:

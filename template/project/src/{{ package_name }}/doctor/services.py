@@ -51,7 +51,9 @@ def storage(context: Context) -> Finding:
     except StorageUnavailableError as error:
         problem = str(error)
     if problem:
-        return Finding("storage", "fail", problem, "correct its address and credentials, or create the bucket")
+        return Finding(
+            "storage", "fail", f"{address}: {problem}", "correct its address and credentials, or create the bucket"
+        )
     return Finding("storage", "ok", address)
 
 

@@ -12,7 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..errors import InputTooLongError, InvalidInputError, InvalidParameterError, NotReadyError, QueueFullError
+from ..errors import (
+    InputTooLongError,
+    InvalidInputError,
+    InvalidParameterError,
+    NotReadyError,
+    QueueFullError,
+    without_paths,
+)
 from .responses import Json
 
 ErrorHandler = Callable[[Request, Any], Awaitable[Response]]
@@ -54,7 +61,10 @@ def error_response(
         parameter: Name of the field that is wrong, in OpenAI's format.
         code: OpenAI's code for the error; by default that of the status, if it has one.
     """
-    message = " ".join(message.encode(errors="replace").decode().split())[:MAX_MESSAGE_CHARACTERS]
+    message = " ".join(message.encode(errors="replace").decode().split())
+    if status >= 500:  # the others are about what the client has sent
+        message = without_paths(message)
+    message = message[:MAX_MESSAGE_CHARACTERS]
     if request.scope["path"].startswith(OPENAI_PREFIX):  # not request.url: any Host header must do
         return Json(openai_error(message, status, parameter, code or OPENAI_CODES.get(status)), status, headers)
     return Json({"error": message}, status, headers)

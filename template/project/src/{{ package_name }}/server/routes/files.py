@@ -1,11 +1,12 @@
 """Routes of the files of jobs, for clients that cannot access the storage directly."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from os import SEEK_END
 from typing import IO
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
@@ -13,7 +14,16 @@ from pydantic import BaseModel, Field
 from ...storage import NoSuchFileError, StorageFullError, StorageUnavailableError, storage_errors
 from .jobs import JobServiceDep
 
-router = APIRouter(prefix="/files", tags=["files"])
+logger = logging.getLogger(__name__)
+
+
+async def _refuse_line_break(request: Request) -> None:
+    """Refuse a path that ends with a line break: the router drops it, so the file would have two paths."""
+    if request.scope["path"].endswith("\n"):
+        raise HTTPException(422, "the path ends with a line break")
+
+
+router = APIRouter(prefix="/files", tags=["files"], dependencies=[Depends(_refuse_line_break)])
 
 CHUNK_BYTES = 1 << 18
 """Bytes read from the storage at once."""
@@ -39,10 +49,8 @@ async def put(request: Request, jobs: JobServiceDep, path: str) -> StoredFile:
             async for chunk in request.stream():
                 await run_in_threadpool(_write, stream, chunk)
                 size += len(chunk)
-    except StorageFullError as error:
-        raise HTTPException(507, str(error)) from None
     except StorageUnavailableError as error:
-        raise HTTPException(503, str(error), RETRY_AFTER) from None
+        raise _unavailable(error) from None
     return StoredFile(path=path, size=size)
 
 
@@ -59,7 +67,7 @@ def get(jobs: JobServiceDep, path: str) -> StreamingResponse:
         except NoSuchFileError as error:
             raise HTTPException(404, str(error)) from None
         except StorageUnavailableError as error:
-            raise HTTPException(503, str(error), RETRY_AFTER) from None
+            raise _unavailable(error) from None
         content = _chunks(first, stream, opened.pop_all())
     # A browser must not run a stored file as a page of this server.
     headers = {"Content-Length": str(size), "Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
@@ -74,7 +82,15 @@ def delete(jobs: JobServiceDep, path: str) -> None:
     except NoSuchFileError as error:
         raise HTTPException(404, str(error)) from None
     except StorageUnavailableError as error:
-        raise HTTPException(503, str(error), RETRY_AFTER) from None
+        raise _unavailable(error) from None
+
+
+def _unavailable(error: StorageUnavailableError) -> HTTPException:
+    """Return the response to a storage that fails; the log names its paths."""
+    logger.warning("%s", error)
+    if isinstance(error, StorageFullError):
+        return HTTPException(507, str(error))
+    return HTTPException(503, str(error), RETRY_AFTER)
 
 
 def _write(stream: IO[bytes], chunk: bytes) -> None:

@@ -9,6 +9,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from ... import __version__
+from ...errors import without_paths
 from ..dependencies import EngineDep
 from ..responses import Json
 from ..service import Service
@@ -36,7 +37,7 @@ async def ready(request: Request, engine: EngineDep) -> Json:
     if services:
         reasons += await asyncio.to_thread(lambda: [reason for each in services for reason in each.reasons()])
     if reasons:
-        return Json({"status": "not ready", "reasons": reasons}, 503)
+        return Json({"status": "not ready", "reasons": [without_paths(reason) for reason in reasons]}, 503)
     return Json({"status": "ready"})
 
 
