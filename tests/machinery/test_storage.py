@@ -3,8 +3,12 @@
 import errno
 import json
 import os
+import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -13,6 +17,7 @@ import fsspec
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from machinery.live import BODIES, served
 
 from my_project import components
 from my_project import storage as storages
@@ -222,6 +227,122 @@ def test_a_full_disk_is_answered_with_507_and_leaves_nothing(app: FastAPI, tmp_p
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert answer.status_code == 507, answer.text
     assert names(str(tmp_path / "files")) == []
+
+
+@contextmanager
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the system refuse files of more than a megabyte, as large as the probe, with the error of a full disk."""
+    resource: Any = pytest.importorskip("resource", reason="needs a system that limits the size of files")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(storages, "PROBE_BYTES", 2_000_000)
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_refuses_jobs_and_files_while_predictions_go_on(
+    app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "CACHE_TTL_SECONDS", 0)
+    with TestClient(app) as client:
+        app.state.engine.loading.result(timeout=60)
+        assert client.get("/ready").json() == {"status": "ready"}
+        assert "storage_writable 1.0" in client.get("/metrics").text
+        with full_disk(monkeypatch):
+            ready = client.get("/ready")
+            assert ready.status_code == 200
+            reasons = ready.json()["degraded"]
+            assert list(reasons) == ["jobs", "files"]
+            assert "File too large" in reasons["jobs"][0]
+            assert "storage_writable 0.0" in client.get("/metrics").text
+            submitted = client.post("/jobs", json={"arguments": {"source": "a.txt"}})
+            stored = client.put("/files/a.bin", content=b"x" * 2_000_000)
+            for each in (submitted, stored):
+                assert each.status_code == 507, each.text
+            for each in (ready, submitted, stored):
+                assert_no_path(each, tmp_path)
+            assert client.post("/predict", json={"inputs": BODIES[0]}).status_code == 200
+        assert client.get("/ready").json() == {"status": "ready"}
+        assert client.put("/files/a.bin", content=b"x").status_code == 201
+        assert client.post("/jobs", json={"arguments": {"source": "a.txt"}}).status_code == 202
+    assert names(str(tmp_path / "files"))[0] == "a.bin"
+    assert not [name for name in names(str(tmp_path / "files")) if name.endswith(".part")]
+
+
+def test_a_disk_with_little_space_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = Storage(Settings(storage=str(tmp_path)))
+    storage.check_writable()
+    monkeypatch.setattr(storages, "MIN_FREE_BYTES", 1 << 62)
+    with pytest.raises(StorageFullError, match="No space left on device"):
+        storage.check_writable()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a filesystem that nobody can write")
+def test_a_folder_that_cannot_be_written_is_no_full_one() -> None:
+    storage = Storage(Settings(storage="/sys/kernel"))
+    with pytest.raises(StorageUnavailableError) as refused:
+        storage.check_writable()
+    assert not isinstance(refused.value, StorageFullError)
+
+
+def test_a_bucket_is_asked_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storages, "MIN_FREE_BYTES", 1 << 62)
+    Storage(Settings(storage="memory://files")).check_writable()
+    assert Storage(Settings(storage="memory://files")).delete_abandoned(0) == 0
+
+
+def test_only_old_parts_are_deleted(tmp_path: Path) -> None:
+    storage = Storage(Settings(storage=str(tmp_path)))
+    name = "0123456789abcdef" * 2
+    ours = [tmp_path / f".{name}.part", tmp_path / f"a/b/.{name}.part"]
+    others = [tmp_path / f"a/{name}.part", tmp_path / "a/.x.part", tmp_path / f"a/.{name}.part.txt", tmp_path / "a/c"]
+    (tmp_path / "a/b").mkdir(parents=True)
+    for each in (*ours, *others):
+        each.write_bytes(b"x")
+    assert storage.delete_abandoned(3600) == 0
+    for each in (*ours, *others):
+        os.utime(each, (time.time() - 7200,) * 2)
+    with storage.write("a/d") as stream:
+        stream.write(b"x")
+        assert storage.delete_abandoned(3600) == 2
+    assert names(str(tmp_path)) == sorted(["a/d", *(str(each.relative_to(tmp_path)) for each in others)])
+
+
+def test_an_upload_of_a_killed_server_is_deleted_at_the_start_of_the_next(
+    app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "files"
+    with served("-m", "my_project", "serve") as (process, lines):
+        [port] = [match[1] for line in lines if (match := re.search(r"running on http://127\.0\.0\.1:(\d+)", line))]
+        with closing(HTTPConnection("127.0.0.1", int(port), timeout=60)) as connection:
+            connection.putrequest("PUT", "/files/a.bin")
+            connection.putheader("Content-Length", "1000000")
+            connection.endheaders(b"x" * 500_000)
+            until(lambda: list(folder.glob(".*.part")))
+            process.kill()
+            process.wait(60)
+    [part] = folder.iterdir()
+    with TestClient(app):
+        assert part.exists(), "another replica may be writing it"
+    monkeypatch.setattr(service, "ABANDONED_AFTER_SECONDS", 1.0)
+    monkeypatch.setenv("MY_PROJECT_JOB_TIMEOUT_SECONDS", "0.1")
+    os.utime(part, (time.time() - 3600,) * 2)
+    components.get_settings.cache_clear()
+    settings = components.get_settings()
+    with TestClient(create_app(settings, components.server_components(settings))):
+        until(lambda: not part.exists())
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Return when `holds` is true."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("app", ["memory://files"], indirect=True)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Engine, text, update
 
 from my_project import components, job_types
+from my_project.db import engine as engines
 from my_project.db import migrate
 from my_project.db.engine import connect
 from my_project.db.models import Job
@@ -195,6 +196,20 @@ def test_the_api_is_not_ready_while_the_database_is_unavailable(monkeypatch: pyt
         answer = client.get("/ready")
         assert answer.status_code == 503
         assert answer.json()["reasons"] == ["the database cannot be reached: it is away"]
+
+
+def test_a_full_disk_of_the_database_is_answered_with_507(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not components.get_settings().database.startswith("sqlite"):
+        pytest.skip("only SQLite limits its size")
+    monkeypatch.setattr(FakeJob, "arguments", AnyArguments)
+    monkeypatch.setattr(engines, "_enable_wal", lambda connection, _: connection.execute("PRAGMA max_page_count=60"))
+    with TestClient(make_app(lambda context: {})) as client:
+        for _ in range(100):
+            answer = client.post("/jobs", json={"arguments": {"value": "x" * 50_000}})
+            if answer.status_code != 202:
+                break
+        assert (answer.status_code, answer.json()) == (507, {"error": "the disk of the database is full"})
+        assert client.get("/jobs?limit=1").status_code == 200
 
 
 def test_with_a_database_from_a_newer_release_the_api_is_alive_but_not_ready() -> None:

@@ -1,7 +1,9 @@
 """The model registry, in a folder and in a file system of fsspec."""
 
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 
 from my_project.errors import InvalidInputError, ModelUnavailableError
 from my_project.registry.store import CACHED_VERSIONS, MANIFEST, NAME, Registry
+
+OLD, YOUNG = "20200101-000000-00000000", "20200101-000000-00000001"
 
 
 @pytest.fixture(params=["folder", "elsewhere"])
@@ -53,6 +57,21 @@ def test_latest_is_the_version_published_last_whatever_the_clock(registry: Regis
     assert registry.names() == names[::-1]
     assert registry.find().name == names[2]
     assert registry.find(names[0]).name == names[0]
+
+
+def test_downloads_that_nobody_resumes_are_deleted(folder: Path, tmp_path: Path) -> None:
+    registry, cache = Registry("memory://models"), tmp_path / "cache"
+    version = registry.publish(folder)
+    old, young, other = (cache / name for name in (f".{OLD}.part", f".{YOUNG}.part", ".mine.part"))
+    for each in (old, young, other):
+        (each / "deep").mkdir(parents=True)
+        (each / "deep/model.bin").write_bytes(b"half")
+    for each in (old, *old.rglob("*"), other, *other.rglob("*")):
+        os.utime(each, (time.time() - 200_000,) * 2)
+    os.utime(young, (time.time() - 200_000,) * 2)
+    registry.fetch(version, cache)
+    assert [each.exists() for each in (old, young, other)] == [False, True, True]
+    fsspec.filesystem("memory").store.clear()
 
 
 def test_a_version_without_a_manifest_does_not_exist(registry: Registry, folder: Path) -> None:

@@ -3,6 +3,9 @@
 import errno
 import io
 import os
+import re
+import shutil
+import time
 import unicodedata
 import uuid
 from collections.abc import Generator
@@ -59,6 +62,15 @@ PATH_ERRORS = {
     errno.ENOTDIR,
 }
 """Error numbers of a path at which the storage cannot have a file, although it works."""
+
+PART_NAME = re.compile(r"\.[0-9a-f]{32}\.part")
+"""Names of the files that are being written to a folder."""
+
+MIN_FREE_BYTES = 10_000_000
+"""Free space of a disk below which it counts as full."""
+
+PROBE_BYTES = 4096
+"""Size of the file that finds out whether a folder can be written."""
 
 DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Error numbers of a disk, quota or file size limit that is exhausted."""
@@ -131,6 +143,38 @@ class Storage:
             raise NoSuchFileError(f"{path}: no such file in the storage")
         with self._path_errors(path), storage_errors(self._label):
             self._files.rm_file(self._full_path(path))
+
+    def check_writable(self) -> None:
+        """Raise StorageUnavailableError if a folder takes no file: it is full, or must not be written.
+
+        A bucket is not asked: it has no free space that clients may know.
+        """
+        if not self._is_local or not Path(self._root).is_dir():
+            return
+        probe = Path(self._root, f".{uuid.uuid4().hex}.part")
+        with storage_errors(self._label):
+            disk = shutil.disk_usage(self._root)
+            if disk.total and disk.free < MIN_FREE_BYTES:  # some network filesystems do not know their size
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            try:
+                probe.write_bytes(bytes(PROBE_BYTES))
+            finally:
+                probe.unlink(missing_ok=True)
+
+    def delete_abandoned(self, age_seconds: float) -> int:
+        """Delete what killed processes, of any replica, have left of files in a folder. Return how many.
+
+        Args:
+            age_seconds: Time without a write after which a file that is being written counts as abandoned.
+        """
+        count = 0
+        for folder, _, names in os.walk(self._root) if self._is_local else ():
+            for part in (Path(folder, name) for name in names if PART_NAME.fullmatch(name)):
+                with suppress(OSError):  # another process deletes it, or has just renamed it
+                    if time.time() - part.stat().st_mtime > age_seconds:
+                        part.unlink()
+                        count += 1
+        return count
 
     def problem(self) -> str | None:
         """Return why the storage cannot be used, or None. Wait at most CONNECT_TIMEOUT_SECONDS."""

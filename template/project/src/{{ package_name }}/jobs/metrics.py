@@ -1,7 +1,7 @@
 """Prometheus metrics of jobs: attempts, exported by the worker, and the backlog, exported by the API."""
 
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram, Metric
@@ -80,3 +80,15 @@ class JobBacklog(Collector):
         wait = GaugeMetricFamily("jobs_oldest_wait_seconds", "How long the oldest due job has waited.")
         wait.add_metric([], oldest.total_seconds())
         return [jobs, wait]
+
+
+class StorageState(Collector):
+    """Whether the storage takes files: 0 while its disk is full or read-only."""
+
+    def __init__(self, is_writable: Callable[[], bool]) -> None:
+        """Ask this function, which may block."""
+        self._is_writable = is_writable
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the gauge."""
+        return [GaugeMetricFamily("storage_writable", "Whether the storage takes files.", self._is_writable())]

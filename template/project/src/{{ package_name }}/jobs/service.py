@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.registry import Collector
@@ -14,9 +15,9 @@ from ..db.engine import DatabaseUnavailableError, connect
 from ..db.models import Job
 from ..errors import NotReadyError, QueueFullError
 from ..inference.engine import Engine
-from ..storage import Storage
+from ..storage import Storage, StorageUnavailableError
 from .local_worker import LocalWorker
-from .metrics import JobBacklog
+from .metrics import JobBacklog, StorageState
 from .store import JobStore
 from .types import JobTypes
 from .worker import Worker
@@ -32,9 +33,15 @@ RETRY_SECONDS = 1.0
 CACHE_TTL_SECONDS = 2.0
 """Time for which a successful check of database, broker and storage is cached, in seconds."""
 
+ABANDONED_AFTER_SECONDS = 86_400.0
+"""Time without a write after which a file that is being written was left by a killed process, in seconds."""
+
+CLEANUP_SECONDS = 3600.0
+"""Interval between two deletions of abandoned files, in seconds."""
+
 
 class JobService:
-    """Accepts jobs. Implements server/service.py's Service."""
+    """Accepts jobs. Implements server/service.py's DegradableService."""
 
     def __init__(self, settings: ServiceSettings, engine: Engine, job_types: JobTypes) -> None:
         """Create the service. It connects when it is started.
@@ -47,12 +54,15 @@ class JobService:
         self._model = EngineModel(engine)
         self.storage = Storage(settings)
         self.store = JobStore(self._database, settings.job_attempts)
-        self.collectors: Sequence[Collector] = [JobBacklog(self.store)]
+        self.collectors: Sequence[Collector] = [JobBacklog(self.store), StorageState(self.is_writable)]
         self._broker = _broker(settings)
         self._worker: LocalWorker | None = None
         if not self._broker:
             self._worker = LocalWorker(Worker(settings, self.store, job_types, lambda: self._model))
         self._checked: tuple[float, list[str]] = (0.0, [])
+        self._written: tuple[float, StorageUnavailableError | None] = (-CACHE_TTL_SECONDS, None)
+        self._abandoned_after_seconds = max(ABANDONED_AFTER_SECONDS, 2 * settings.job_timeout_seconds)
+        self._stopped = threading.Event()
 
     async def start(self) -> None:
         """Migrate a database of SQLite, and continue with the jobs that are queued."""
@@ -67,12 +77,24 @@ class JobService:
                 logger.error("not ready: %s", error)
         if self._worker:
             self._worker.start()
+        threading.Thread(target=self._clean_up, name="cleanup", daemon=True).start()
+
+    def _clean_up(self) -> None:
+        while True:
+            try:
+                if count := self.storage.delete_abandoned(self._abandoned_after_seconds):
+                    logger.info("deleted %d abandoned uploads", count)
+            except OSError as error:
+                logger.warning("abandoned uploads could not be deleted: %s", error)
+            if self._stopped.wait(CLEANUP_SECONDS):
+                return
 
     async def stop(self) -> None:
         """Release the running job."""
         await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
+        self._stopped.set()
         if self._worker:
             self._worker.stop()
         self._database.dispose()
@@ -84,14 +106,38 @@ class JobService:
 
         Raises:
             IdempotencyConflictError: The key was used for a different job.
+            InvalidInputError: The arguments contain what the database cannot hold.
             SQLAlchemyError: The database cannot be reached.
+            StorageUnavailableError: The storage takes no files, so the job would fail.
         """
+        if problem := self._write_problem():
+            raise problem
         job, is_new = self.store.submit(kind, arguments, key)
         if self._broker:
             self._broker.announce(self.store)
         elif self._worker:
             self._worker.wake()
         return job, is_new
+
+    def degraded(self) -> Mapping[str, list[str]]:
+        """Return why jobs and files cannot be accepted although predictions can: the disk is full or read-only."""
+        problem = self._write_problem()
+        return {"jobs": [str(problem)], "files": [str(problem)]} if problem else {}
+
+    def is_writable(self) -> bool:
+        """Return whether the storage takes files."""
+        return self._write_problem() is None
+
+    def _write_problem(self) -> StorageUnavailableError | None:
+        checked, problem = self._written
+        if problem or time.monotonic() - checked >= CACHE_TTL_SECONDS:
+            problem = None
+            try:
+                self.storage.check_writable()
+            except StorageUnavailableError as error:
+                problem = error
+            self._written = (time.monotonic(), problem)
+        return problem
 
     def reasons(self) -> list[str]:
         """Return why jobs cannot be accepted; empty if they can. May block for seconds."""

@@ -8,8 +8,9 @@ import hashlib
 import math
 import re
 import shutil
+import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -135,7 +136,8 @@ class Registry:
     def fetch(self, version: Version, cache: Path) -> Path:
         """Return a local folder with the files of the version, each verified; download them to the cache if needed.
 
-        An interrupted download is resumed. The cache keeps the newest CACHED_VERSIONS.
+        An interrupted download is resumed, or deleted after ABANDONED_AFTER. The cache keeps the newest
+        CACHED_VERSIONS.
         """
         if self._is_local:
             folder = Path(self._root, version.name)
@@ -158,6 +160,7 @@ class Registry:
                     (partial / name).unlink()  # or the next attempt would resume it
                     raise
             partial.replace(folder)
+            _delete_abandoned_downloads(cache)
             names = sorted(filter(NAME.fullmatch, (each.name for each in cache.iterdir())), reverse=True)
             for old in names[CACHED_VERSIONS:]:
                 if old != version.name:
@@ -246,6 +249,16 @@ class Registry:
         except Exception as error:  # each file system raises errors of its own
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ModelUnavailableError(f"{self.address} cannot be used: {reason}") from error
+
+
+def _delete_abandoned_downloads(cache: Path) -> None:
+    """Delete what killed processes have left of versions that nobody has downloaded since."""
+    for partial in cache.glob(".*.part"):
+        if NAME.fullmatch(partial.name[1:-5]):
+            with suppress(OSError):  # another process deletes it, or has just finished it
+                written = max(each.stat().st_mtime for each in (partial, *partial.rglob("*")))
+                if time.time() - written > ABANDONED_AFTER.total_seconds():
+                    shutil.rmtree(partial, ignore_errors=True)
 
 
 def _moment(name: str) -> datetime:

@@ -1,6 +1,5 @@
 """Routes of the files of jobs, for clients that cannot access the storage directly."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from os import SEEK_END
@@ -11,10 +10,8 @@ from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from ...storage import NoSuchFileError, StorageFullError, StorageUnavailableError, storage_errors
-from .jobs import JobServiceDep
-
-logger = logging.getLogger(__name__)
+from ...storage import NoSuchFileError, StorageUnavailableError, storage_errors
+from .jobs import JobServiceDep, storage_unavailable
 
 
 async def _refuse_line_break(request: Request) -> None:
@@ -27,8 +24,6 @@ router = APIRouter(prefix="/files", tags=["files"], dependencies=[Depends(_refus
 
 CHUNK_BYTES = 1 << 18
 """Bytes read from the storage at once."""
-
-RETRY_AFTER = {"Retry-After": "5"}
 
 BINARY = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
@@ -50,7 +45,7 @@ async def put(request: Request, jobs: JobServiceDep, path: str) -> StoredFile:
                 await run_in_threadpool(_write, stream, chunk)
                 size += len(chunk)
     except StorageUnavailableError as error:
-        raise _unavailable(error) from None
+        raise storage_unavailable(error) from None
     return StoredFile(path=path, size=size)
 
 
@@ -67,7 +62,7 @@ def get(jobs: JobServiceDep, path: str) -> StreamingResponse:
         except NoSuchFileError as error:
             raise HTTPException(404, str(error)) from None
         except StorageUnavailableError as error:
-            raise _unavailable(error) from None
+            raise storage_unavailable(error) from None
         content = _chunks(first, stream, opened.pop_all())
     # A browser must not run a stored file as a page of this server.
     headers = {"Content-Length": str(size), "Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
@@ -82,15 +77,7 @@ def delete(jobs: JobServiceDep, path: str) -> None:
     except NoSuchFileError as error:
         raise HTTPException(404, str(error)) from None
     except StorageUnavailableError as error:
-        raise _unavailable(error) from None
-
-
-def _unavailable(error: StorageUnavailableError) -> HTTPException:
-    """Return the response to a storage that fails; the log names its paths."""
-    logger.warning("%s", error)
-    if isinstance(error, StorageFullError):
-        return HTTPException(507, str(error))
-    return HTTPException(503, str(error), RETRY_AFTER)
+        raise storage_unavailable(error) from None
 
 
 def _write(stream: IO[bytes], chunk: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -12,7 +13,7 @@ from ... import __version__
 from ...errors import without_paths
 from ..dependencies import EngineDep
 from ..responses import Json
-from ..service import Service
+from ..service import DegradableService, Service
 
 router = APIRouter()
 
@@ -31,14 +32,26 @@ async def health(engine: EngineDep) -> dict[str, str | None]:
 
 @router.get("/ready", responses={503: {"description": "Not ready, with the reasons."}})
 async def ready(request: Request, engine: EngineDep) -> Json:
-    """Report whether a prediction would be answered now."""
+    """Report whether a prediction would be answered now, and which other parts do not work."""
     services: list[Service] = request.app.state.services
     reasons = [engine.reason] if engine.reason else []
+    degraded: dict[str, list[str]] = {}
     if services:
-        reasons += await asyncio.to_thread(lambda: [reason for each in services for reason in each.reasons()])
+        found, degraded = await asyncio.to_thread(_ask, services)
+        reasons += found
     if reasons:
         return Json({"status": "not ready", "reasons": [without_paths(reason) for reason in reasons]}, 503)
-    return Json({"status": "ready"})
+    return Json({"status": "ready"} | ({"degraded": degraded} if degraded else {}))
+
+
+def _ask(services: Sequence[Service]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return why the services are not ready, and why parts of them do not work."""
+    reasons = [reason for each in services for reason in each.reasons()]
+    degraded: dict[str, list[str]] = {}
+    for each in services:
+        if isinstance(each, DegradableService):
+            degraded |= {name: list(map(without_paths, found)) for name, found in each.degraded().items()}
+    return reasons, degraded
 
 
 @router.get("/metrics", response_class=Response)

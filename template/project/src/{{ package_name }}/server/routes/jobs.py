@@ -1,5 +1,6 @@
 """Routes of background jobs."""
 
+import logging
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,7 +11,10 @@ from ...db.models import Job, JobState
 from ...jobs.service import JobService
 from ...jobs.store import IdempotencyConflictError
 from ...jobs.types import JobRequest, JobTypes
+from ...storage import StorageFullError, StorageUnavailableError
 from ..dependencies import get_service
+
+logger = logging.getLogger(__name__)
 
 JobServiceDep = Annotated[JobService, Depends(get_service(JobService))]
 
@@ -54,6 +58,8 @@ def jobs_router(job_types: JobTypes) -> APIRouter:
             job, _ = jobs.submit(body.kind, body.arguments.model_dump(mode="json"), key)
         except IdempotencyConflictError as error:
             raise HTTPException(409, f"Idempotency-Key: {error}") from None
+        except StorageUnavailableError as error:
+            raise storage_unavailable(error) from None
         response.headers["Location"] = f"/jobs/{job.id}"
         return job
 
@@ -63,6 +69,14 @@ def jobs_router(job_types: JobTypes) -> APIRouter:
     router.add_api_route("/{id}", get, methods=["GET"], response_model=JobView)
     router.add_api_route("/{id}", cancel, methods=["DELETE"], response_model=JobView)
     return router
+
+
+def storage_unavailable(error: StorageUnavailableError) -> HTTPException:
+    """Return the response to a storage that fails; the log names its paths."""
+    logger.warning("%s", error)
+    if isinstance(error, StorageFullError):
+        return HTTPException(507, str(error))
+    return HTTPException(503, str(error), {"Retry-After": "5"})
 
 
 def list_jobs(
