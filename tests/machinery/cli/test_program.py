@@ -89,3 +89,16 @@ def test_a_broken_module_of_the_owner_is_one_line(copy: Path, module: str) -> No
     assert done.returncode == 1
     assert re.match(rf"error: my_project/{module}.py:\d+: NameError: name 'no_such_name'", done.stderr)
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["see [/docs] and [bold]this[/bold]", "[a] [#b] [@c] [ ] [1]", "100 % [/]", "[[red]x]"]
+)
+def test_brackets_of_the_description_are_no_markup(copy: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    module = copy / "__init__.py"
+    _, _, rest = module.read_text("utf-8").partition("\n")
+    module.write_text(f'"""{text}"""\n{rest}', "utf-8")
+    monkeypatch.setenv("COLUMNS", "200")
+    done = run("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert text in done.stdout

@@ -3,6 +3,7 @@
 import gc
 import importlib
 import pkgutil
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -95,6 +96,11 @@ def import_failure(error: BaseException) -> str:
     return f"{place}: {type(error).__name__}: {' '.join(reason.split())}{f'; it {needed}' if needed else ''}"
 
 
+def plain_help(text: str) -> str:
+    """Return the text as a help text in which Typer takes no brackets for markup."""
+    return re.sub(r"(\\*)(\[[a-z#/@][^[]*?\])", r"\1\1\\\2", text)
+
+
 def _owners_modules() -> dict[str, str]:
     """Return the owner's command modules by name. Raises what importing the owner's modules raises."""
     from .. import components
@@ -119,7 +125,7 @@ def _broken_command(name: str, error: Exception) -> Any:
         raise error
 
     reason = import_failure(error) or f"{type(error).__name__}: {error}"
-    command = _command(name, fail, f"Cannot be imported: {reason}")
+    command = _command(name, fail, plain_help(f"Cannot be imported: {reason}"))
     command.context_settings = {"ignore_unknown_options": True}
     return command
 
@@ -130,7 +136,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help=description)
+@app.callback(help=plain_help(description or ""))
 def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
