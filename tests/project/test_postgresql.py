@@ -20,6 +20,8 @@ SUITES = [
     "tests/db",
     "tests/jobs",
     "tests/machinery/db",
+    "tests/machinery/jobs/test_files.py",
+    "tests/machinery/jobs/test_owners.py",
     "tests/machinery/jobs/test_service.py",
     "tests/machinery/jobs/test_store.py",
     "tests/machinery/server/test_prediction_log.py",

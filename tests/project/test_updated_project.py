@@ -59,5 +59,5 @@ def assert_both_migrations_apply(project: Project, database: str) -> None:
     migrate("0002")
     assert "0002, own:a1" in migrate("own:a1")
     assert "run the command migrate" in found()["found"]
-    assert "0003, own:a1" in migrate()
+    assert "0004, own:a1" in migrate()
     assert found()["state"] == "ok"

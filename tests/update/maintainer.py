@@ -19,8 +19,8 @@ SETTING = '''
 METRIC = 'NEW_METRIC = Counter("new", "A metric of the next release.")\n'
 MIGRATION = '''"""Change nothing."""
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -52,7 +52,7 @@ def release(template: Path, folder: Path) -> Path:
     sources = f"template/project/{SOURCES}"
     change(f"{sources}/base_settings.py.jinja", lambda text: re.sub("(?=\n    max_batch_size:)", SETTING, text))
     change(f"{sources}/inference/metrics.py", lambda text: re.sub("(?m)^(?=LOADED = )", METRIC, text))
-    (folder / sources / "db/migrations/versions/0003_next.py").write_text(MIGRATION)
+    (folder / sources / "db/migrations/versions/0004_next.py").write_text(MIGRATION)
     change("template/project/pyproject.toml.jinja", lambda text: text.replace('"rich>=14"', '"rich>=14.1"'))
     batching = folder / sources / "inference/batching.py"
     (batching.parent / "batches.py").write_text(batching.read_text("utf-8"), "utf-8")
@@ -93,7 +93,7 @@ def arrives(template: Path, project: Path) -> dict[str, str]:
         if (project / "src" / package / "inference/metrics.py").exists():
             texts[f"src/{package}/inference/metrics.py"] = METRIC
         if (project / "src" / package / "db").exists():
-            texts[f"src/{package}/db/migrations/versions/0003_next.py"] = MIGRATION
+            texts[f"src/{package}/db/migrations/versions/0004_next.py"] = MIGRATION
     return texts
 
 

@@ -5,11 +5,13 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from my_project.cli.program import app
@@ -17,8 +19,9 @@ from my_project.components import get_settings
 from my_project.db import migrate
 from my_project.db.backup import dump, load
 from my_project.db.engine import connect
-from my_project.db.models import Base
+from my_project.db.models import Base, StoredFile
 from my_project.errors import InvalidInputError
+from my_project.jobs.owner import Owner
 from my_project.jobs.store import JobStore
 from my_project.settings import Settings
 
@@ -37,6 +40,9 @@ def database(tmp_path: Path) -> Engine:
     store.succeed(done, {"records": 2**40, "share": 1 / 3})
     store.fail(failed, "no luck")
     store.retry(tried, "not yet")
+    store.submit("predict", texts, "key 0", Owner("me"))
+    with Session(engine) as session, session.begin():
+        session.add(StoredFile(path="\u00e4.txt", owner="me", size=2**40, created_at=datetime.now(UTC)))
     return engine
 
 
@@ -66,7 +72,7 @@ def rows(engine: Engine) -> dict[str, list[Any]]:
 
 def test_a_backup_survives_two_kinds_of_database_unchanged(database: Engine, other: Engine, tmp_path: Path) -> None:
     backup = dumped(database)
-    assert load(other, io.BytesIO(backup))["jobs"] == 5
+    assert load(other, io.BytesIO(backup)) == {"jobs": 6, "predictions": 0, "stored_files": 1}
     assert rows(other) == rows(database)
     again = connect(Settings(database=f"sqlite:///{tmp_path}/again.sqlite"))
     load(again, io.BytesIO(dumped(other)))
@@ -74,6 +80,16 @@ def test_a_backup_survives_two_kinds_of_database_unchanged(database: Engine, oth
     assert gzip.decompress(dumped(again)) == gzip.decompress(backup)
     assert migrate.problem(other) is None
     assert JobStore(other).submit("predict", {})[1]
+
+
+def test_a_backup_of_the_release_before_owners_belongs_to_default(database: Engine, other: Engine) -> None:
+    migrate.migrate(database, "0002")
+    backup = dumped(database)
+    migrate.migrate(other)
+    assert load(other, io.BytesIO(backup)) == {"jobs": 6, "predictions": 0}
+    assert migrate.problem(other) is None
+    assert {each.owner for each in JobStore(other).find(None)} == {"default"}
+    assert rows(other)["stored_files"] == []
 
 
 def test_existing_rows_are_deleted_only_with_force(database: Engine, other: Engine) -> None:
@@ -135,8 +151,8 @@ def test_the_commands_write_and_restore_complete_files(
         return str(done.exception) if done.exception else done.output
 
     file = tmp_path / "deep/backup.jsonl.gz"
-    assert "jobs: 5 rows" in run("jobs", "backup", str(file))
-    assert "jobs: 5 rows" in run("new", "restore", str(file))
+    assert "jobs: 6 rows" in run("jobs", "backup", str(file))
+    assert "jobs: 6 rows" in run("new", "restore", str(file))
     assert "not empty" in run("new", "restore", str(file))
     assert "no tables yet" in run("empty", "backup", str(tmp_path / "none.jsonl.gz"))
     assert [path.name for path in (tmp_path / "deep").iterdir()] == [file.name]

@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from databases import empty_database
 from sqlalchemy import Column, Engine, Integer, MetaData, inspect, select, text
 from sqlalchemy import Table as Reflected
+from sqlalchemy.exc import IntegrityError
 
 from my_project.db import migrate
 from my_project.db.engine import DatabaseUnavailableError, connect
@@ -73,7 +74,7 @@ def tables(database: Engine) -> set[str]:
     return set(inspect(database).get_table_names()) - migrate.VERSION_TABLES
 
 
-OURS = {"jobs", "predictions"}
+OURS = {"jobs", "predictions", "stored_files"}
 
 
 def test_an_update_and_the_owner_add_migrations_and_both_are_applied(
@@ -81,39 +82,39 @@ def test_an_update_and_the_owner_add_migrations_and_both_are_applied(
 ) -> None:
     slipway, own = histories
     write(own, "0001_mine.py", "0001", None, "mine")  # the same revision as one of Slipway's
-    assert migrate.migrate(database) == "0002, own:0001"
-    assert migrate.problem(database) is None
-    write(slipway, "0003_ours.py", "0003", "0002", "ours")
-    assert "run the command migrate" in (migrate.problem(database) or "")
     assert migrate.migrate(database) == "0003, own:0001"
+    assert migrate.problem(database) is None
+    write(slipway, "0004_ours.py", "0004", "0003", "ours")
+    assert "run the command migrate" in (migrate.problem(database) or "")
+    assert migrate.migrate(database) == "0004, own:0001"
     assert tables(database) == OURS | {"mine", "ours"}
     write(own, "0002_more.py", "0002", "0001", "more")
-    assert migrate.migrate(database) == "0003, own:0002"
+    assert migrate.migrate(database) == "0004, own:0002"
     assert migrate.problem(database) is None
-    assert migrate.migrate(database, "0002") == "0002, own:0002"
-    assert migrate.migrate(database, "own:0001") == "0002, own:0001"
+    assert migrate.migrate(database, "0003") == "0003, own:0002"
+    assert migrate.migrate(database, "own:0001") == "0003, own:0001"
     assert tables(database) == OURS | {"mine"}
     assert migrate.migrate(database, "base") == "base"
     assert tables(database) == set()
 
 
-@pytest.mark.parametrize("revision", ["0003", "mine"])
+@pytest.mark.parametrize("revision", ["0004", "mine"])
 def test_a_migration_of_the_owner_in_our_folder_is_refused_in_one_line_once_it_conflicts(
     database: Engine, histories: tuple[Path, Path], revision: str
 ) -> None:
     slipway, own = histories
-    write(slipway, "0003_mine.py", revision, "0002", "mine")
+    write(slipway, "0004_mine.py", revision, "0003", "mine")
     migrate.migrate(database)
-    write(slipway, "0003_ours.py", "0003", "0002", "ours")
+    write(slipway, "0004_ours.py", "0004", "0003", "ours")
     for reason in (migrate.problem(database) or "", refusal(database)):
-        assert f"{slipway} has 2 latest migrations, 0003_mine.py and 0003_ours.py" in reason
+        assert f"{slipway} has 2 latest migrations, 0004_mine.py and 0004_ours.py" in reason
         assert f"move your own to {own}" in reason and "\n" not in reason
     assert tables(database) == OURS | {"mine"}
-    (slipway / "0003_mine.py").unlink()
-    write(own, "0003_mine.py", "mine", None, "mine")
-    assert migrate.stamp(database, "0002") == "0002"
-    assert migrate.stamp(database, "own:mine") == "0002, own:mine"
-    assert migrate.migrate(database) == "0003, own:mine"
+    (slipway / "0004_mine.py").unlink()
+    write(own, "0004_mine.py", "mine", None, "mine")
+    assert migrate.stamp(database, "0003") == "0003"
+    assert migrate.stamp(database, "own:mine") == "0003, own:mine"
+    assert migrate.migrate(database) == "0004, own:mine"
     assert tables(database) == OURS | {"mine", "ours"}
 
 
@@ -212,8 +213,76 @@ def test_jobs_in_every_state_survive_a_migration_up_and_down(database: Engine) -
         migrate.migrate(database, revision)
         assert rows() == before
     migrate.migrate(database)
-    known = JobStore(database).get("succeeded-full")
+    known = JobStore(database).get("succeeded-full", "default")
     assert known and (known.key, known.result, known.finished_at) == ("succeeded", {"text": "ä"}, moment)
+
+
+ORDERS = """import sqlalchemy as sa
+from alembic import op
+
+revision = "orders"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.add_column("jobs", sa.Column("note", sa.Text))
+    op.create_index("ix_jobs_note", "jobs", ["note"])
+    job = sa.Column("job", sa.String(36), sa.ForeignKey("jobs.id"), nullable=False)
+    op.create_table("mine", sa.Column("id", sa.Integer, primary_key=True), job)
+
+
+def downgrade() -> None:
+    op.drop_table("mine")
+    with op.batch_alter_table("jobs") as jobs:
+        jobs.drop_index("ix_jobs_note")
+        jobs.drop_column("note")
+"""
+
+
+def test_jobs_of_the_last_release_belong_to_default_and_what_the_owner_added_is_kept(
+    database: Engine, histories: tuple[Path, Path]
+) -> None:
+    _, own = histories
+    own.mkdir()
+    (own / "orders.py").write_text(ORDERS)
+    migrate.migrate(database, "0002")
+    migrate.migrate(database, "own:orders")
+    new = {"kind": "predict", "arguments": {}, "state": "queued", "attempt": 0, "failures": 0, "done": 0}
+    moments = dict.fromkeys(("created_at", "due_at"), datetime(2026, 1, 2, 3, 4, 5, 678901, UTC))
+
+    def insert(**values: object) -> None:
+        with database.begin() as connection:
+            connection.execute(Reflected("jobs", MetaData(), autoload_with=connection).insert(), new | moments | values)
+
+    def found(columns: str, table: str = "jobs") -> list[tuple[object, ...]]:
+        with database.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM {table} ORDER BY id"))]
+
+    insert(id="a", key="one", note="mine")
+    insert(id="b")
+    with database.begin() as connection:
+        connection.execute(text("INSERT INTO mine VALUES (7, 'a')"))
+    assert migrate.migrate(database) == "0003, own:orders"
+    assert found("id, key, note") == [("a", "one", "mine"), ("b", None, None)]
+    assert set(found("owner, is_admin")) == {("default", False)}
+    assert found("*", "mine") == [(7, "a")]
+    assert "ix_jobs_note" in {each["name"] for each in inspect(database).get_indexes("jobs")}
+    [foreign] = inspect(database).get_foreign_keys("mine")
+    assert (foreign["referred_table"], foreign["referred_columns"]) == ("jobs", ["id"])
+    for id, owner in (("c", "0"), ("d", "zoe"), ("e", "zoe")):
+        insert(id=id, owner=owner, key="one" if id != "e" else "two")
+    for owner in ("default", "zoe"):
+        with pytest.raises(IntegrityError):
+            insert(id="f", owner=owner, key="one")
+    migrate.migrate(database, "0002")
+    assert found("id, key, note") == [("a", "one", "mine"), *((id, None, None) for id in "bcd"), ("e", "two", None)]
+    assert found("*", "mine") == [(7, "a")]
+    with pytest.raises(IntegrityError):
+        insert(id="f", key="one")
+    assert tables(database) == {"jobs", "predictions", "mine"}
+    migrate.migrate(database)
+    assert {owner for [owner] in found("owner")} == {"default"}
+    assert [each for each in differences(database) if "stored_files" in str(each) or "owner" in str(each)] == []
 
 
 def test_a_database_from_a_newer_release_is_not_changed(database: Engine) -> None:

@@ -64,7 +64,7 @@ class FakeJob(JobType[BaseModel]):
         if self._outcome == "retried":
             raise ConnectionError("not now")
         if self._outcome == "lost":
-            self._store.cancel(context.id)
+            self._store.cancel(context.id, None)
             context.progress(1, 1)
         return {}
 

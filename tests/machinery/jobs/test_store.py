@@ -13,6 +13,7 @@ from my_project.db import migrate
 from my_project.db.engine import connect
 from my_project.db.models import Job, JobState
 from my_project.jobs import store as stores
+from my_project.jobs.owner import Owner
 from my_project.jobs.store import IdempotencyConflictError, JobStore
 from my_project.settings import Settings
 
@@ -47,7 +48,7 @@ def make_due(database: Engine) -> None:
 
 def state(store: JobStore, id: str) -> tuple[str, int]:
     """Return the state of a job and its failures."""
-    job = store.get(id)
+    job = store.get(id, None)
     assert job
     return job.state, job.failures
 
@@ -85,7 +86,7 @@ def test_another_worker_runs_the_job_of_a_dead_one_which_can_change_nothing_more
     assert not store.succeed(first, {"by": "first"})
     assert not store.retry(first, "late")
     assert store.succeed(second, {"by": "second"})
-    done = store.get(job.id)
+    done = store.get(job.id, None)
     assert done and done.result == {"by": "second"} and done.failures == 1
 
 
@@ -127,8 +128,8 @@ def test_a_cancelled_job_stays_cancelled(store: JobStore) -> None:
     waiting, running = (store.submit("predict", {})[0].id for _ in range(2))
     lease = store.claim(running)
     assert lease
-    assert store.cancel(waiting) and store.cancel(running)
-    assert not store.cancel(running)
+    assert store.cancel(waiting, None) and store.cancel(running, None)
+    assert not store.cancel(running, None)
     assert store.claim(waiting) is None
     assert not store.succeed(lease, {})
     assert state(store, running) == (JobState.CANCELLED, 0)
@@ -148,6 +149,31 @@ def test_each_job_is_announced_once_and_again_if_the_broker_lost_it(
 
 def test_jobs_are_listed_newest_first(store: JobStore) -> None:
     jobs = [store.submit("predict", {})[0] for _ in range(3)]
-    assert [job.id for job in store.find()] == [job.id for job in reversed(jobs)]
-    assert [job.id for job in store.find(before=jobs[1].created_at)] == [jobs[0].id]
-    assert list(store.find(JobState.RUNNING)) == []
+    assert [job.id for job in store.find(None)] == [job.id for job in reversed(jobs)]
+    assert [job.id for job in store.find(None, before=jobs[1].created_at)] == [jobs[0].id]
+    assert list(store.find(None, JobState.RUNNING)) == []
+
+
+def test_an_owner_finds_and_cancels_only_its_own_jobs(store: JobStore) -> None:
+    mine, yours = (store.submit("predict", {}, owner=Owner(name))[0].id for name in ("me", "you"))
+    assert [job.id for job in store.find("me")] == [mine]
+    assert [job.id for job in store.find("you", JobState.QUEUED)] == [yours]
+    assert list(store.find("Me")) == list(store.find("")) == []
+    assert {job.id for job in store.find(None)} == {mine, yours}
+    assert store.get(mine, "me") and not store.get(mine, "you") and store.get(mine, None)
+    assert not store.cancel(mine, "you")
+    assert state(store, mine) == (JobState.QUEUED, 0)
+    assert store.cancel(mine, "me") and store.cancel(yours, None)
+
+
+def test_owners_may_use_the_same_key_for_different_jobs(store: JobStore, database: Engine) -> None:
+    owners = [Owner(f"owner {number % 4}", is_admin=number % 4 == 3) for number in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        jobs = list(pool.map(lambda owner: store.submit("predict", {"of": owner.name}, "key", owner), owners))
+    assert [job.owner for job, _ in jobs] == [owner.name for owner in owners]
+    assert len({job.id for job, _ in jobs}) == 4
+    assert [is_new for _, is_new in jobs].count(True) == 4
+    leases = [lease for _ in range(5) if (lease := store.claim())]
+    assert {(each.owner, each.is_admin) for each in leases} == {(each.name, each.is_admin) for each in owners}
+    with pytest.raises(IdempotencyConflictError):
+        store.submit("predict", {}, "key", owners[0])

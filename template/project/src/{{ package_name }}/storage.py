@@ -11,11 +11,14 @@ import uuid
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+from sqlalchemy.exc import SQLAlchemyError
 
 from .base_settings import ServiceSettings
 from .db.engine import DatabaseUnavailableError
@@ -176,6 +179,18 @@ class Storage:
                         count += 1
         return count
 
+    @cached_property
+    def folds_names(self) -> bool:
+        """Whether two names that differ in case or Unicode normal form are one file, as on most disks of macOS."""
+        if not isinstance(self._files, LocalFileSystem):
+            return False
+        with storage_errors(self._label):
+            Path(self._root).mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(prefix=".\u00e9-", suffix=".probe", dir=self._root) as probe:
+                name = Path(probe.name).name
+                variants = name.upper(), unicodedata.normalize("NFD", name)
+                return any(Path(self._root, each).exists() for each in variants)
+
     def problem(self) -> str | None:
         """Return why the storage cannot be used, or None. Wait at most CONNECT_TIMEOUT_SECONDS."""
         self._pending = self._pending or self._pool.submit(self._connect)
@@ -297,7 +312,7 @@ def storage_errors(address: str) -> Generator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, InvalidInputError | DatabaseUnavailableError | StorageUnavailableError):
+        if isinstance(error, InvalidInputError | DatabaseUnavailableError | SQLAlchemyError | StorageUnavailableError):
             raise
         message = " ".join(str(error).split()) or type(error).__name__
         is_full = isinstance(error, OSError) and error.errno in DISK_FULL_ERRORS

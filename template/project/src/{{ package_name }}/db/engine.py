@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from ..base_settings import ServiceSettings
@@ -11,6 +11,10 @@ from .text import encode_json
 
 CONNECT_TIMEOUT_SECONDS = 5
 """Maximum wait for a connection, in seconds."""
+
+
+LOCK_SPACE = 736_614
+"""First number of PostgreSQL's advisory locks of `serialize`; no other program may use it."""
 
 
 class DatabaseUnavailableError(ConnectionError):
@@ -44,6 +48,15 @@ def connect(settings: ServiceSettings) -> Engine:
         )
     except ArgumentError as error:
         raise DatabaseUnavailableError("database: not an address like postgresql+psycopg://user@host/db") from error
+
+
+def serialize(connection: Connection, name: str) -> None:
+    """Begin a transaction that no other one with the same name runs beside, so that it may count rows and add one."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # its driver begins a transaction only before a change
+    else:
+        lock = text("SELECT pg_advisory_xact_lock(:space, hashtext(:name))")
+        connection.execute(lock, {"space": LOCK_SPACE, "name": name})
 
 
 def reason(error: Exception) -> str:

@@ -4,10 +4,27 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from .text import clean_text
+
+DEFAULT_OWNER = "default"
+"""Owner of everything while the API needs no keys, of jobs of earlier releases, and of files without a row."""
 
 
 class JobState(StrEnum):
@@ -76,9 +93,14 @@ class Job(Base):
     """A background job."""
 
     __tablename__ = "jobs"
+    __table_args__ = (UniqueConstraint("owner", "key"),)
 
     id: Mapped[str] = mapped_column(CleanString(36), primary_key=True)
-    key: Mapped[str | None] = mapped_column(CleanString(200), unique=True)
+    owner: Mapped[str] = mapped_column(CleanString(64), server_default=DEFAULT_OWNER)
+    """Name of the API key that submitted the job."""
+    is_admin: Mapped[bool] = mapped_column(server_default=false())
+    """Whether that was a key of an administrator: then the job may use the files of all owners."""
+    key: Mapped[str | None] = mapped_column(CleanString(200))
     """Idempotency key of the client."""
     kind: Mapped[str] = mapped_column(CleanString(50))
     arguments: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -101,6 +123,20 @@ class Job(Base):
     leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """End of the lease: a worker that has not renewed it by then counts as dead."""
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class StoredFile(Base):
+    """The owner of a file of the storage; see jobs/files.py."""
+
+    __tablename__ = "stored_files"
+    __table_args__ = (Index(None, "owner", "path"),)
+
+    path: Mapped[str] = mapped_column(String(500), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    """Name of the API key that stored the file, or whose job did."""
+    size: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """Time when the file got its content."""
 
 
 class PredictionRow(Base):

@@ -8,6 +8,7 @@ from functools import cached_property
 from ..base_settings import ServiceSettings
 from ..batch.predict import SupportsPredict
 from ..storage import Storage
+from .files import OwnedFiles
 from .store import JobLease, JobStore
 
 PROGRESS_SECONDS = 1.0
@@ -30,10 +31,18 @@ class JobContext:
         lease: JobLease,
         store: JobStore,
         settings: ServiceSettings,
-        storage: Storage,
+        storage: Storage | OwnedFiles,
         load_model: Callable[[], SupportsPredict],
     ) -> None:
-        """Create the context of a claimed job. `load_model` is called when the job first uses the model."""
+        """Create the context of a claimed job.
+
+        Args:
+            lease: The job.
+            store: Where it is stored.
+            settings: The settings.
+            storage: The files that its owner may use.
+            load_model: Called when the job first uses the model.
+        """
         self.id, self.settings, self.storage = lease.id, settings, storage
         self._lease, self._store, self._load_model = lease, store, load_model
         self._done: int = 0

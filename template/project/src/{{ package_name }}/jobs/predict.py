@@ -1,5 +1,6 @@
 """The built-in job `predict`: predict from a file and write the predictions to another file."""
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -49,6 +50,14 @@ class PredictJob(JobType[PredictArguments]):
             column=(str | list[str], Field(self.column, description=self.column_description)),
             parameters=(parameters, ... if is_required else parameters()),
         )
+
+    def reads(self, arguments: PredictArguments) -> Sequence[str]:
+        """Return the source, unless it is at an address."""
+        return [] if "://" in arguments.source else [arguments.source]
+
+    def writes(self, arguments: PredictArguments) -> Sequence[str]:
+        """Return the target, if the arguments name one."""
+        return [arguments.target] if arguments.target else []
 
     def parse(self, text: str, context: JobContext) -> Any:
         """Return the input that the text of a record stands for. Raise InvalidInputError if it is none."""

@@ -15,9 +15,11 @@ from ..db.engine import DatabaseUnavailableError, connect
 from ..db.models import Job
 from ..errors import NotReadyError, QueueFullError
 from ..inference.engine import Engine
-from ..storage import Storage, StorageUnavailableError
+from ..storage import NoSuchFileError, Storage, StorageUnavailableError
+from .files import OwnedFiles
 from .local_worker import LocalWorker
 from .metrics import JobBacklog, StorageState
+from .owner import OPERATOR, Owner
 from .store import JobStore
 from .types import JobTypes
 from .worker import Worker
@@ -51,6 +53,7 @@ class JobService:
             StorageUnavailableError: The setting `storage` is not an address.
         """
         self._database = connect(settings)
+        self._job_types = job_types
         self._model = EngineModel(engine)
         self.storage = Storage(settings)
         self.store = JobStore(self._database, settings.job_attempts)
@@ -99,12 +102,15 @@ class JobService:
             self._worker.stop()
         self._database.dispose()
 
-    def submit(self, kind: str, arguments: dict[str, Any], key: str | None) -> tuple[Job, bool]:
-        """Create a job and return it with True, or return the existing job of the same key with False.
+    def submit(
+        self, kind: str, arguments: dict[str, Any], key: str | None, owner: Owner = OPERATOR
+    ) -> tuple[Job, bool]:
+        """Create a job and return it with True, or return the owner's existing job of the same key with False.
 
         A broker that cannot be reached is no error: a worker announces the job later.
 
         Raises:
+            NoSuchFileError: The job reads a file that the owner does not have, or would replace somebody else's.
             IdempotencyConflictError: The key was used for a different job.
             InvalidInputError: The arguments contain what the database cannot hold.
             SQLAlchemyError: The database cannot be reached.
@@ -112,7 +118,13 @@ class JobService:
         """
         if problem := self._write_problem():
             raise problem
-        job, is_new = self.store.submit(kind, arguments, key)
+        try:
+            self._check_files(kind, arguments, owner)
+        except NoSuchFileError:
+            existing = self.store.find_key(key, owner.name) if key else None
+            if not existing:
+                raise
+        job, is_new = self.store.submit(kind, arguments, key, owner)
         if self._broker:
             self._broker.announce(self.store)
         elif self._worker:
@@ -138,6 +150,22 @@ class JobService:
                 problem = error
             self._written = (time.monotonic(), problem)
         return problem
+
+    def files(self, owner: Owner) -> OwnedFiles:
+        """Return the files that an owner may use."""
+        return OwnedFiles(self.storage, self._database, owner)
+
+    def _check_files(self, kind: str, arguments: dict[str, Any], owner: Owner) -> None:
+        if owner.is_admin:
+            return
+        job_type = self._job_types[kind]
+        given = job_type.arguments.model_validate(arguments)
+        files = self.files(owner)
+        for path in job_type.reads(given):
+            if not files.exists(path):
+                raise NoSuchFileError(f"{path}: no such file in the storage")
+        for path in job_type.writes(given):
+            files.require_writable(path)
 
     def reasons(self) -> list[str]:
         """Return why jobs cannot be accepted; empty if they can. May block for seconds."""

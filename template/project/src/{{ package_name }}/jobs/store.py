@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Update, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Update, and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ..db.models import Job, JobState
+from ..db.models import DEFAULT_OWNER, Job, JobState
 from ..db.text import find_unstorable
 from ..errors import InvalidInputError
+from .owner import OPERATOR, Owner
 
 LEASE_DURATION = timedelta(seconds=30)
 """Time after which a job counts as abandoned if its worker has not renewed the lease."""
@@ -55,6 +56,8 @@ class JobLease:
     arguments: dict[str, Any]
     due_at: datetime
     """Time since which the job has waited."""
+    owner: str = DEFAULT_OWNER
+    is_admin: bool = False
 
 
 class JobStore:
@@ -68,42 +71,55 @@ class JobStore:
             max_failures: Number of failures after which a job is not retried.
             worker: Name under which jobs are claimed; by default that of this process.
         """
+        self.database = engine
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # saves BEGIN and COMMIT for a statement
         self._max_failures = max_failures
         self.worker = (worker or f"{socket.gethostname()}-{os.getpid()}")[-MAX_WORKER_LENGTH:]
 
-    def submit(self, kind: str, arguments: dict[str, Any], key: str | None = None) -> tuple[Job, bool]:
-        """Create a job and return it with True, or return the existing job of the same key with False.
+    def submit(
+        self, kind: str, arguments: dict[str, Any], key: str | None = None, owner: Owner = OPERATOR
+    ) -> tuple[Job, bool]:
+        """Create a job and return it with True, or return the owner's existing job of the same key with False.
 
         Raises:
-            IdempotencyConflictError: The key was used for a different job.
+            IdempotencyConflictError: The owner used the key for a different job.
             InvalidInputError: The arguments contain what the database cannot hold, such as NUL.
         """
         if problem := find_unstorable("arguments", arguments):
             raise InvalidInputError(problem)
         now = _now()
-        job = Job(id=str(uuid.uuid4()), key=key, kind=kind, arguments=arguments, created_at=now, due_at=now)
+        whose = {"owner": owner.name, "is_admin": owner.is_admin}
+        job = Job(id=str(uuid.uuid4()), key=key, kind=kind, arguments=arguments, created_at=now, due_at=now, **whose)
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 session.add(job)
             return job, True
         except IntegrityError:
-            if key is None:
+            existing = self.find_key(key, owner.name) if key else None
+            if existing is None:
                 raise
-        with Session(self._engine) as session:
-            existing = session.scalars(select(Job).where(Job.key == key)).one()
         if (existing.kind, existing.arguments) != (kind, arguments):
             raise IdempotencyConflictError("the key was used for another job")
         return existing, False
 
-    def get(self, id: str) -> Job | None:
-        """Return a job, or None if there is none with this id."""
+    def find_key(self, key: str, owner: str) -> Job | None:
+        """Return the job for which an owner used an idempotency key, or None."""
         with Session(self._engine) as session:
-            return session.get(Job, id)
+            return session.scalars(select(Job).where(Job.owner == owner, Job.key == key)).one_or_none()
 
-    def find(self, state: JobState | None = None, before: datetime | None = None, limit: int = 100) -> Sequence[Job]:
-        """Return jobs, newest first, optionally only those in a state or created before a time."""
-        query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
+    def get(self, id: str, owner: str | None) -> Job | None:
+        """Return a job, or None if the owner has none with this id. Every job is found if `owner` is None."""
+        with Session(self._engine) as session:
+            return session.scalars(select(Job).where(Job.id == id, *_of(owner))).one_or_none()
+
+    def find(
+        self, owner: str | None, state: JobState | None = None, before: datetime | None = None, limit: int = 100
+    ) -> Sequence[Job]:
+        """Return jobs, newest first, optionally only those in a state or created before a time.
+
+        Only those of an owner are found, unless `owner` is None.
+        """
+        query = select(Job).where(*_of(owner)).order_by(Job.created_at.desc(), Job.id).limit(limit)
         if state:
             query = query.where(Job.state == state)
         if before:
@@ -111,10 +127,14 @@ class JobStore:
         with Session(self._engine) as session:
             return session.scalars(query).all()
 
-    def cancel(self, id: str) -> bool:
-        """Cancel a job and return whether it was queued or running. Its worker notices at its next progress report."""
+    def cancel(self, id: str, owner: str | None) -> bool:
+        """Cancel a job of an owner, or of anybody if that is None, and return whether it was queued or running.
+
+        Its worker notices at its next progress report.
+        """
         is_open = Job.state.in_([JobState.QUEUED, JobState.RUNNING])
-        return self._change(update(Job).where(Job.id == id, is_open), state=JobState.CANCELLED, finished_at=_now())
+        cancelled = update(Job).where(Job.id == id, is_open, *_of(owner))
+        return self._change(cancelled, state=JobState.CANCELLED, finished_at=_now())
 
     def claim(self, id: str | None = None) -> JobLease | None:
         """Claim the job with the id, or the one that is due the longest. Return None if there is none to claim."""
@@ -137,7 +157,7 @@ class JobStore:
                 done=0,
                 total=None,
             )
-            .returning(Job.id, Job.attempt, Job.kind, Job.arguments, Job.due_at)
+            .returning(Job.id, Job.attempt, Job.kind, Job.arguments, Job.due_at, Job.owner, Job.is_admin)
         )
         with self._engine.begin() as connection:
             row = connection.execute(claimed).one_or_none()
@@ -227,6 +247,11 @@ class JobStore:
 
 
 _QUEUED = {"state": JobState.QUEUED, "announced_at": None, "leased_until": None, "worker": None}
+
+
+def _of(owner: str | None) -> list[ColumnElement[bool]]:
+    """Return the condition that a job belongs to an owner; none if the owner is None."""
+    return [] if owner is None else [Job.owner == owner]
 
 
 def _held(lease: JobLease) -> Update:

@@ -27,6 +27,14 @@ class JobType(ABC, Generic[ArgumentsT]):
     arguments: type[ArgumentsT]
     """Model of the arguments, which the API validates."""
 
+    def reads(self, arguments: ArgumentsT) -> Sequence[str]:
+        """Return the files that the job reads, so that the API refuses a job of a client that has none of them."""
+        return []
+
+    def writes(self, arguments: ArgumentsT) -> Sequence[str]:
+        """Return the files that the job writes, so that the API refuses a job that would replace somebody else's."""
+        return []
+
     @abstractmethod
     def run(self, arguments: ArgumentsT, context: JobContext) -> dict[str, Any]:
         """Run the job and return its result as JSON-compatible values.

@@ -15,6 +15,8 @@ from ..errors import InvalidInputError, without_paths
 from ..storage import Storage
 from . import metrics
 from .context import JobContext, JobLostError, JobTimeoutError
+from .files import OwnedFiles
+from .owner import Owner
 from .store import LEASE_DURATION, JobLease, JobStore
 from .types import JobResultError, JobTypes
 
@@ -58,12 +60,14 @@ class Worker:
         seconds = time.monotonic() - started
         metrics.DURATION.labels(lease.kind).observe(seconds)
         metrics.ATTEMPTS.labels(lease.kind, outcome).inc()
-        logger.info("job %s %s after %.1f s", lease.id, outcome, seconds)
+        logger.info("job %s of %s %s after %.1f s", lease.id, lease.owner, outcome, seconds)
         return True
 
     def _attempt(self, lease: JobLease) -> str:
         """Run the job and return one of metrics.OUTCOMES."""
-        context = JobContext(lease, self.store, self._settings, self._storage, self._load_model)
+        owner = Owner(lease.owner, lease.is_admin)
+        files = OwnedFiles(self._storage, self.store.database, owner)
+        context = JobContext(lease, self.store, self._settings, files, self._load_model)
         try:
             with _LeaseRenewal(context):
                 result = self.job_types.run(lease.kind, lease.arguments, context)

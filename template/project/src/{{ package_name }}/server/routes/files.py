@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from os import SEEK_END
-from typing import IO
+from typing import IO, Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from ...storage import NoSuchFileError, StorageUnavailableError, storage_errors
-from .jobs import JobServiceDep, storage_unavailable
+from ...storage import MAX_PATH_LENGTH, NoSuchFileError, StorageUnavailableError, storage_errors
+from .jobs import JobServiceDep, OwnerDep, storage_unavailable
 
 
 async def _refuse_line_break(request: Request) -> None:
@@ -28,6 +29,20 @@ CHUNK_BYTES = 1 << 18
 BINARY = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
 
+class ListedFile(BaseModel):
+    """A file in a list."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    path: str
+    owner: str = Field(description="Name of the API key that stored it, or whose job did.")
+    size: int
+    created_at: datetime
+
+
+ListedPath = Annotated[str, StringConstraints(max_length=MAX_PATH_LENGTH, pattern=r"^[^\x00]*$")]
+
+
 class StoredFile(BaseModel):
     """A file of the storage."""
 
@@ -35,26 +50,44 @@ class StoredFile(BaseModel):
     size: int = Field(description="Size in bytes.")
 
 
+@router.get("")
+def list_files(
+    jobs: JobServiceDep,
+    owner: OwnerDep,
+    prefix: Annotated[ListedPath, Query(description="Begin of each path.")] = "",
+    after: Annotated[ListedPath, Query(description="Only paths after this one: the last of the page before.")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[ListedFile]:
+    """List your files by path, a page at a time; with the key of an administrator, those of all.
+
+    Files that were put into the storage by other means are not listed.
+    """
+    found = jobs.files(owner).find(prefix, after, limit)
+    return [ListedFile.model_validate(each) for each in found]
+
+
 @router.put("/{path:path}", status_code=201, openapi_extra={"requestBody": BINARY})
-async def put(request: Request, jobs: JobServiceDep, path: str) -> StoredFile:
+async def put(request: Request, jobs: JobServiceDep, owner: OwnerDep, path: str) -> StoredFile:
     """Store the body as a file. It replaces an existing file only when it is complete."""
     size = 0
     try:
-        async with contextmanager_in_threadpool(jobs.storage.write(path)) as stream:
+        async with contextmanager_in_threadpool(jobs.files(owner).write(path)) as stream:
             async for chunk in request.stream():
                 await run_in_threadpool(_write, stream, chunk)
                 size += len(chunk)
+    except NoSuchFileError as error:
+        raise HTTPException(404, str(error)) from None
     except StorageUnavailableError as error:
         raise storage_unavailable(error) from None
     return StoredFile(path=path, size=size)
 
 
 @router.get("/{path:path}", response_class=StreamingResponse, responses={200: BINARY})
-def get(jobs: JobServiceDep, path: str) -> StreamingResponse:
+def get(jobs: JobServiceDep, owner: OwnerDep, path: str) -> StreamingResponse:
     """Return a file."""
     with ExitStack() as opened:
         try:
-            stream = opened.enter_context(jobs.storage.read(path))
+            stream = opened.enter_context(jobs.files(owner).read(path))
             with storage_errors("the storage"):
                 size = stream.seek(0, SEEK_END)
                 stream.seek(0)
@@ -70,10 +103,10 @@ def get(jobs: JobServiceDep, path: str) -> StreamingResponse:
 
 
 @router.delete("/{path:path}", status_code=204)
-def delete(jobs: JobServiceDep, path: str) -> None:
+def delete(jobs: JobServiceDep, owner: OwnerDep, path: str) -> None:
     """Delete a file."""
     try:
-        jobs.storage.delete(path)
+        jobs.files(owner).delete(path)
     except NoSuchFileError as error:
         raise HTTPException(404, str(error)) from None
     except StorageUnavailableError as error:

@@ -4,19 +4,29 @@ import logging
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...db.models import Job, JobState
+from ...jobs.owner import Owner
 from ...jobs.service import JobService
 from ...jobs.store import IdempotencyConflictError
 from ...jobs.types import JobRequest, JobTypes
-from ...storage import StorageFullError, StorageUnavailableError
+from ...storage import NoSuchFileError, StorageFullError, StorageUnavailableError
+from ..client import client_of
 from ..dependencies import get_service
 
 logger = logging.getLogger(__name__)
 
+
+async def get_owner(request: Request) -> Owner:
+    """Return the owner of what the client of a request makes."""
+    client = client_of(request)
+    return Owner(client.name, client.is_admin)
+
+
 JobServiceDep = Annotated[JobService, Depends(get_service(JobService))]
+OwnerDep = Annotated[Owner, Depends(get_owner)]
 
 
 class JobView(BaseModel):
@@ -25,6 +35,7 @@ class JobView(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: str
+    owner: str = Field(description="Name of the API key that submitted the job.")
     kind: str
     arguments: dict[str, Any]
     state: JobState
@@ -52,10 +63,14 @@ def jobs_router(job_types: JobTypes) -> APIRouter:
     """Return the routes below `/jobs`, which accept these kinds of job."""
     router = APIRouter(prefix="/jobs", tags=["jobs"])
 
-    def submit(response: Response, jobs: JobServiceDep, body: JobRequest, key: IdempotencyKey = None) -> Job:
+    def submit(
+        response: Response, jobs: JobServiceDep, owner: OwnerDep, body: JobRequest, key: IdempotencyKey = None
+    ) -> Job:
         """Create a job, which a worker runs later; `Location` is the address of its state."""
         try:
-            job, _ = jobs.submit(body.kind, body.arguments.model_dump(mode="json"), key)
+            job, _ = jobs.submit(body.kind, body.arguments.model_dump(mode="json"), key, owner)
+        except NoSuchFileError as error:
+            raise HTTPException(404, str(error)) from None
         except IdempotencyConflictError as error:
             raise HTTPException(409, f"Idempotency-Key: {error}") from None
         except StorageUnavailableError as error:
@@ -81,25 +96,26 @@ def storage_unavailable(error: StorageUnavailableError) -> HTTPException:
 
 def list_jobs(
     jobs: JobServiceDep,
+    owner: OwnerDep,
     state: JobState | None = None,
     before: Annotated[datetime | None, Query(description="Only jobs created before this time (UTC).")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Any:
-    """List jobs, newest first."""
-    return jobs.store.find(state, before, limit)
+    """List your jobs, newest first; with the key of an administrator, those of all."""
+    return jobs.store.find(owner.scope, state, before, limit)
 
 
-def get(jobs: JobServiceDep, id: str) -> Job:
+def get(jobs: JobServiceDep, owner: OwnerDep, id: str) -> Job:
     """Return the state of a job."""
-    job = jobs.store.get(id)
+    job = jobs.store.get(id, owner.scope)
     if job is None:
         raise HTTPException(404, f"there is no job {id}")
     return job
 
 
-def cancel(jobs: JobServiceDep, id: str) -> Job:
+def cancel(jobs: JobServiceDep, owner: OwnerDep, id: str) -> Job:
     """Cancel a job. A running one ends at its next progress report."""
-    job = get(jobs, id)
-    if not jobs.store.cancel(id) and job.state != JobState.CANCELLED:
-        raise HTTPException(409, f"the job has {get(jobs, id).state} already")
-    return get(jobs, id)
+    job = get(jobs, owner, id)
+    if not jobs.store.cancel(id, owner.scope) and job.state != JobState.CANCELLED:
+        raise HTTPException(409, f"the job has {get(jobs, owner, id).state} already")
+    return get(jobs, owner, id)

@@ -1,0 +1,281 @@
+"""Files of several owners in one storage, with many writers at once."""
+
+import os
+import subprocess
+import sys
+import threading
+import unicodedata
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from databases import empty_database
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from my_project.db import migrate
+from my_project.db.engine import connect
+from my_project.db.models import DEFAULT_OWNER, StoredFile
+from my_project.errors import InvalidInputError
+from my_project.jobs import files as module
+from my_project.jobs.files import OwnedFiles
+from my_project.jobs.owner import OPERATOR, Owner
+from my_project.settings import Settings
+from my_project.storage import NoSuchFileError, Storage
+
+Of = Callable[..., OwnedFiles]
+
+ADMIN = Owner("admin", is_admin=True)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Engine]:
+    """Return a database without rows."""
+    with empty_database(tmp_path) as address:
+        engine = connect(Settings(database=address, database_pool_size=20))
+        migrate.migrate(engine)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """Return a storage without files."""
+    return Storage(Settings(storage=str(tmp_path / "files")))
+
+
+@pytest.fixture
+def of(storage: Storage, database: Engine) -> Of:
+    """Return the function that returns the files of an owner."""
+
+    def of(owner: str | Owner, **options: int) -> OwnedFiles:
+        return OwnedFiles(storage, database, owner if isinstance(owner, Owner) else Owner(owner), **options)
+
+    return of
+
+
+def write(files: OwnedFiles | Storage, path: str, content: bytes) -> None:
+    """Write a file."""
+    with files.write(path) as stream:
+        stream.write(content)
+
+
+def read(files: OwnedFiles, path: str) -> bytes:
+    """Return the content of a file."""
+    with files.read(path) as stream:
+        return stream.read()
+
+
+def rows(database: Engine) -> dict[str, tuple[str, int]]:
+    """Return owner and size by path."""
+    with Session(database) as session:
+        return {each.path: (each.owner, each.size) for each in session.scalars(select(StoredFile))}
+
+
+def refusal(function: Callable[..., object], *arguments: object) -> str:
+    """Return why an owner is refused."""
+    with pytest.raises(NoSuchFileError) as refused:
+        function(*arguments)
+    return str(refused.value)
+
+
+def test_a_file_of_somebody_else_is_like_none(of: Of, database: Engine) -> None:
+    write(of("me"), "a.txt", b"mine")
+    for name in ("you", "Me", "ME", "", DEFAULT_OWNER):
+        files = of(name)
+        assert not files.exists("a.txt")
+        for method in (partial(read, files), files.size, files.delete, files.require_writable):
+            assert refusal(method, "a.txt") == "a.txt: no such file in the storage"
+        assert refusal(write, files, "a.txt", b"yours") == "a.txt: no such file in the storage"
+        assert refusal(read, files, "b.txt") == "b.txt: no such file in the storage"
+        assert list(files.find()) == []
+    assert read(of("me"), "a.txt") == b"mine"
+    assert rows(database) == {"a.txt": ("me", 4)}
+
+
+def test_an_administrator_uses_all_files_and_takes_none(of: Of, database: Engine) -> None:
+    write(of("me"), "a.txt", b"mine")
+    for admin in (ADMIN, OPERATOR):
+        assert read(of(admin), "a.txt") == b"mine"
+        assert [each.path for each in of(admin).find()] == ["a.txt"]
+    write(of(ADMIN), "a.txt", b"corrected")
+    assert rows(database) == {"a.txt": ("me", 9)}
+    assert read(of("me"), "a.txt") == b"corrected"
+    of(ADMIN).delete("a.txt")
+    assert rows(database) == {}
+
+
+def test_a_file_without_a_row_belongs_to_default(of: Of, storage: Storage, database: Engine) -> None:
+    write(storage, "old.txt", b"old")
+    for method in (partial(read, of("me")), of("me").delete, of("me").require_writable):
+        assert refusal(method, "old.txt") == "old.txt: no such file in the storage"
+    refusal(write, of("me"), "old.txt", b"new")
+    assert read(of(DEFAULT_OWNER), "old.txt") == read(of(ADMIN), "old.txt") == b"old"
+    write(of(ADMIN), "old.txt", b"newer")
+    assert rows(database) == {"old.txt": (DEFAULT_OWNER, 5)}
+    write(of(DEFAULT_OWNER), "old.txt", b"new")
+    of(DEFAULT_OWNER).delete("old.txt")
+    assert rows(database) == {}
+    write(of("me"), "old.txt", b"mine")
+    assert rows(database) == {"old.txt": ("me", 4)}
+
+
+def test_the_first_of_two_owners_to_finish_a_new_file_has_it(of: Of, storage: Storage, database: Engine) -> None:
+    barrier = threading.Barrier(4)
+
+    def upload(name: str, path: str) -> bool:
+        try:
+            with of(name).write(path) as stream:
+                stream.write(name.encode())
+                barrier.wait(60)
+        except NoSuchFileError:
+            return False
+        return True
+
+    for number in range(10):
+        path = f"{number}.txt"
+        with ThreadPoolExecutor(4) as pool:
+            names = ["anna", "bob", "cleo", "dora"]
+            won = dict(zip(names, pool.map(lambda name, path=path: upload(name, path), names), strict=True))
+        [winner] = [name for name, has_won in won.items() if has_won]
+        with storage.read(path) as stream:
+            assert stream.read() == winner.encode()
+        assert rows(database)[path] == (winner, len(winner))
+
+
+def test_uploads_of_one_owner_to_one_path_all_succeed_and_its_size_is_that_of_the_last(
+    of: Of, storage: Storage, database: Engine
+) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: write(of("me"), "a.txt", b"x" * number), range(40)))
+    assert rows(database) == {"a.txt": ("me", storage.size("a.txt"))}
+
+
+def test_a_write_that_fails_changes_nothing(
+    of: Of, storage: Storage, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(of("me"), "old.txt", b"old")
+    for path in ("old.txt", "new.txt"):
+        with pytest.raises(RuntimeError, match="no luck"), of("me").write(path) as stream:
+            stream.write(b"half")
+            raise RuntimeError("no luck")
+        with monkeypatch.context() as patched, pytest.raises(OSError, match="no luck"):
+            patched.setattr(Path, "replace", lambda *_: exec('raise OSError("no luck")'))
+            write(of("me"), path, b"whole")
+    assert rows(database) == {"old.txt": ("me", 3)}
+    assert read(of("me"), "old.txt") == b"old"
+    write(of("you"), "new.txt", b"yours")
+
+
+KILLED = """import os
+import sys
+from pathlib import Path
+from my_project.db.engine import connect
+from my_project.jobs.files import OwnedFiles
+from my_project.jobs.owner import Owner
+from my_project.settings import Settings
+from my_project.storage import Storage
+settings = Settings()
+with OwnedFiles(Storage(settings), connect(settings), Owner("me")).write("a.txt") as stream:
+    stream.write(b"half")
+    if sys.argv[1] == "early":
+        os._exit(9)
+    Path.replace = lambda *_: os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("moment", ["early", "late"])
+def test_a_killed_upload_keeps_no_path_for_ever(
+    of: Of, database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    address = database.url.render_as_string(hide_password=False)
+    environment = os.environ | {"MY_PROJECT_DATABASE": address, "MY_PROJECT_STORAGE": f"{tmp_path}/files"}
+    killed = subprocess.run([sys.executable, "-c", KILLED, moment], env=environment, timeout=60)
+    assert killed.returncode == 9
+    if moment == "late":
+        assert rows(database) == {"a.txt": ("me", 4)}
+        refusal(write, of("you"), "a.txt", b"yours")
+        assert not of("me").exists("a.txt")
+    monkeypatch.setattr(module, "ABANDONED", timedelta(0))
+    write(of("you"), "a.txt", b"yours")
+    assert rows(database) == {"a.txt": ("you", 5)}
+    assert read(of("you"), "a.txt") == b"yours"
+
+
+def test_the_row_of_a_file_that_is_gone_goes_when_it_is_used(
+    of: Of, storage: Storage, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = of("me")
+    for use in (partial(read, files), files.delete):
+        write(files, "a.txt", b"mine")
+        storage.delete("a.txt")
+        refusal(use, "a.txt")
+        assert rows(database), "it may be about to appear"
+        monkeypatch.setattr(module, "ABANDONED", timedelta(0))
+        refusal(partial(read, of("you")), "a.txt")
+        assert rows(database), "only its owner's use counts"
+        refusal(use, "a.txt")
+        assert rows(database) == {}
+        monkeypatch.undo()
+
+
+def test_files_are_listed_a_page_at_a_time_by_path(of: Of) -> None:
+    names = ["a/1.txt", "a/2.txt", "A/1.txt", "a_b", "b%", "\u00e4"]
+    for name in names:
+        write(of("me"), name, b"x")
+    write(of("you"), "a/3.txt", b"x")
+    found, after = [], ""
+    while page := of("me").find(after=after, limit=2):
+        found += [each.path for each in page]
+        after = found[-1]
+    assert sorted(found) == sorted(names) and len(found) == len(names)
+    assert [each.path for each in of("me").find("a/")] == ["a/1.txt", "a/2.txt"]
+    for prefix in ("_", "%", "A/2", "a/3", "\u00c4"):
+        assert list(of("me").find(prefix)) == []
+    assert [each.path for each in of(ADMIN).find("a/3")] == ["a/3.txt"]
+
+
+VARIANTS = ["x/../a.txt", "./a.txt", "a.txt/", "/a.txt", "x//a.txt", "a.txt?versionId=null", "a.txt?generation=1"]
+
+
+@pytest.mark.parametrize("path", VARIANTS)
+@pytest.mark.parametrize("owner", [Owner("you"), Owner(DEFAULT_OWNER)])
+def test_another_path_of_the_same_file_is_refused(of: Of, storage: Storage, path: str, owner: Owner) -> None:
+    write(of("me"), "a.txt", b"mine")
+    files = of(owner)
+    for use in (partial(read, files), files.exists, files.size, files.delete, partial(write, files, content=b"x")):
+        with pytest.raises(InvalidInputError, match="not a path"):
+            use(path)
+    assert read(of("me"), "a.txt") == b"mine"
+
+
+NAME = "caf\u00e9.txt"
+OTHER_NAMES = [NAME.upper(), NAME.title(), unicodedata.normalize("NFD", NAME)]
+
+
+@pytest.mark.parametrize("other", OTHER_NAMES)
+def test_names_that_differ_in_case_or_normal_form_are_files_of_their_own(of: Of, storage: Storage, other: str) -> None:
+    if storage.folds_names:
+        pytest.skip("needs a disk that distinguishes them")
+    write(of("me"), NAME, b"mine")
+    write(of("you"), other, b"yours")
+    assert (read(of("me"), NAME), read(of("you"), other)) == (b"mine", b"yours")
+    assert not of("you").exists(NAME) and not of(DEFAULT_OWNER).exists(NAME.swapcase())
+
+
+@pytest.mark.parametrize("other", OTHER_NAMES)
+def test_they_are_one_file_where_the_disk_says_so(
+    of: Of, storage: Storage, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_path = storage._full_path
+    monkeypatch.setattr(storage, "_full_path", lambda path: full_path(unicodedata.normalize("NFC", path).casefold()))
+    monkeypatch.setattr(storage, "folds_names", True)
+    write(of("me"), NAME, b"mine")
+    for name in ("you", DEFAULT_OWNER):
+        refusal(read, of(name), other)
+        refusal(write, of(name), other, b"yours")
+        refusal(of(name).delete, other)
+    assert read(of("me"), other) == b"mine"
