@@ -1,10 +1,12 @@
 """Files of several owners in one storage, with many writers at once."""
 
+import io
 import os
 import subprocess
 import sys
 import threading
 import unicodedata
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -22,7 +24,7 @@ from my_project.db.models import DEFAULT_OWNER, StoredFile
 from my_project.errors import InvalidInputError
 from my_project.jobs import files as module
 from my_project.jobs.files import OwnedFiles
-from my_project.jobs.owner import OPERATOR, Owner
+from my_project.jobs.owner import OPERATOR, Owner, QuotaExceededError
 from my_project.settings import Settings
 from my_project.storage import NoSuchFileError, Storage
 
@@ -279,3 +281,82 @@ def test_they_are_one_file_where_the_disk_says_so(
         refusal(write, of(name), other, b"yours")
         refusal(of(name).delete, other)
     assert read(of("me"), other) == b"mine"
+
+
+def test_files_of_an_owner_take_no_more_than_its_quota(of: Of, database: Engine) -> None:
+    files = of("me", max_bytes=100)
+    write(files, "a.txt", b"x" * 60)
+    with pytest.raises(QuotaExceededError, match="the quota of 100 bytes of files is used up: delete some first"):
+        write(files, "b.txt", b"x" * 41)
+    with pytest.raises(QuotaExceededError), files.write("b.txt", expected_bytes=41):
+        pytest.fail("it is refused before a byte is written")
+    write(files, "b.txt", b"x" * 40)
+    with pytest.raises(QuotaExceededError):
+        write(files, "c.txt", b"x")
+    assert rows(database) == {"a.txt": ("me", 60), "b.txt": ("me", 40)}
+    files.delete("b.txt")
+    write(files, "a.txt", b"x" * 40)
+    write(files, "c.txt", b"x" * 60)
+    write(of("you", max_bytes=100), "d.txt", b"x" * 100)
+    write(of(ADMIN, max_bytes=100), "large.txt", b"x" * 200)
+
+
+def test_uploads_at_once_keep_the_quota_together(of: Of, storage: Storage, database: Engine) -> None:
+    files = of("me", max_bytes=1000)
+    peak = []
+
+    def upload(number: int) -> bool:
+        try:
+            with files.write(f"{number}.txt") as stream:
+                for _ in range(4):
+                    stream.write(b"x" * 50)
+                    peak.append(sum(size for _, size in rows(database).values()))
+        except QuotaExceededError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(upload, range(16)))
+    assert 1 <= done.count(True) <= 5 and max(peak) <= 1000
+    found = rows(database)
+    assert found == {f"{number}.txt": ("me", 200) for number, has_ended in enumerate(done) if has_ended}
+    assert all(storage.exists(path) for path in found)
+
+
+def test_a_large_file_reserves_its_bytes_in_steps(of: Of, database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RESERVED_BYTES", 100)
+    reserved = set()
+    with of("me", max_bytes=1000).write("a.txt") as stream:
+        for _ in range(50):
+            stream.write(b"x" * 10)
+            reserved |= {size for _, size in rows(database).values()}
+        assert list(of("me").find()) == []
+    assert sorted(reserved) == [10, 120, 230, 340, 450, 560]
+    assert rows(database) == {"a.txt": ("me", 500)}
+
+
+def test_the_bytes_of_a_killed_upload_are_free_again(of: Of, database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = of("me", max_bytes=100)
+    with files.write("a.txt") as stream:
+        stream.write(b"x" * 60)
+        with Session(database) as session, session.begin():
+            for row in session.scalars(select(StoredFile)):
+                session.add(StoredFile(path=".reserved/dead", owner="me", size=40, created_at=row.created_at))
+        with pytest.raises(QuotaExceededError):
+            write(files, "b.txt", b"x")
+        monkeypatch.setattr(module, "ABANDONED", timedelta(0))
+        write(files, "b.txt", b"x" * 40)
+    assert sum(size for _, size in rows(database).values()) <= 100
+
+
+def test_a_bounded_file_can_be_a_text_a_zip_archive_or_anything_that_seeks(of: Of) -> None:
+    files = of("me", max_bytes=1000)
+    with files.write("a.zip") as stream, zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("a.txt", "x" * 100)
+    with files.read("a.zip") as stream, zipfile.ZipFile(stream) as archive:
+        assert archive.read("a.txt") == b"x" * 100
+    with files.write("a.txt") as stream:
+        text = io.TextIOWrapper(stream, "utf-8")
+        text.write("\u00e4")
+        text.detach()
+    assert files.find(prefix="a.txt")[0].size == 2

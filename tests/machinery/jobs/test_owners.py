@@ -18,6 +18,7 @@ from my_project.db import migrate
 from my_project.db.engine import connect
 from my_project.jobs.context import JobContext
 from my_project.jobs.predict import PredictImagesJob, PredictJob
+from my_project.jobs.service import JobService
 from my_project.jobs.types import JobType
 from my_project.server.app import create_app
 from my_project.server.client import Client
@@ -287,3 +288,29 @@ def test_an_invalid_query_is_refused(clients: Mapping[str, Caller], query: str) 
     answer = clients["me"]("GET", f"/files?{query}")
     assert answer.status_code == 422
     assert answer.json()["error"].startswith(query.partition("=")[0])
+
+
+def test_an_upload_of_unknown_length_stops_at_the_quota(
+    clients: Mapping[str, Caller], files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(components.get_settings(), "quota_file_bytes", 100)
+    me = clients["me"]
+    for content in (b"x" * 101, iter([b"x" * 60, b"x" * 41])):
+        refused = me("PUT", "/files/a.txt", content=content)
+        assert (refused.status_code, "quota of 100 bytes" in refused.json()["error"]) == (507, True)
+    assert me("GET", "/files").json() == [] and [*files.rglob("*.txt")] == []
+    assert me("PUT", "/files/a.txt", content=iter([b"x" * 40, b"x" * 40])).status_code == 201
+    failed = me.run("copy", source="a.txt", target="b.txt")
+    assert (failed["state"], failed["failures"]) == ("failed", 1) and "quota of 100 bytes" in failed["error"]
+    assert clients["admin"]("PUT", "/files/c.txt", content=b"x" * 101).status_code == 201
+
+
+def test_jobs_beyond_the_quota_are_refused_with_the_time_to_wait(
+    app: FastAPI, clients: Mapping[str, Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(components.get_settings(), "quota_waiting_jobs", 2)
+    next(each for each in app.state.services if isinstance(each, JobService))._stop()  # so that jobs wait
+    answers = [clients["me"].submit("copy", source="a", target="b") for _ in range(3)]
+    assert [each.status_code for each in answers] == [202, 202, 429]
+    assert int(answers[2].headers["Retry-After"]) > 0
+    assert clients["you"].submit("copy", source="a", target="b").status_code == 202

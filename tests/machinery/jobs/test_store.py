@@ -13,7 +13,7 @@ from my_project.db import migrate
 from my_project.db.engine import connect
 from my_project.db.models import Job, JobState
 from my_project.jobs import store as stores
-from my_project.jobs.owner import Owner
+from my_project.jobs.owner import Owner, QuotaExceededError
 from my_project.jobs.store import IdempotencyConflictError, JobStore
 from my_project.settings import Settings
 
@@ -177,3 +177,24 @@ def test_owners_may_use_the_same_key_for_different_jobs(store: JobStore, databas
     assert {(each.owner, each.is_admin) for each in leases} == {(each.name, each.is_admin) for each in owners}
     with pytest.raises(IdempotencyConflictError):
         store.submit("predict", {}, "key", owners[0])
+
+
+def test_no_more_jobs_of_an_owner_wait_than_its_quota_allows(store: JobStore) -> None:
+    def submit(number: int) -> bool:
+        try:
+            return store.submit("predict", {}, f"key {number}", Owner("me"), max_waiting=5)[1]
+        except QuotaExceededError:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        accepted = list(pool.map(submit, range(20)))
+    assert accepted.count(True) == len(store.find("me")) == 5
+    with pytest.raises(QuotaExceededError, match="5 jobs are waiting already"):
+        store.submit("predict", {}, owner=Owner("me"), max_waiting=5)
+    repeated = accepted.index(True)
+    assert not submit(repeated), "a repeated key returns the existing job"
+    assert store.submit("predict", {}, f"key {repeated}", Owner("me"), max_waiting=5)[0].key == f"key {repeated}"
+    for other in (Owner("you"), Owner("me", is_admin=True)):
+        assert store.submit("predict", {}, owner=other, max_waiting=5)[1]
+    assert store.claim() and store.claim()
+    assert store.submit("predict", {}, owner=Owner("me"), max_waiting=5)[1], "a running job does not wait"

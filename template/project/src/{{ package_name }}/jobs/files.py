@@ -16,20 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any, cast
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Delete,
-    Engine,
-    Update,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import ColumnElement, Connection, Delete, Engine, Update, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -279,8 +266,9 @@ class OwnedFiles:
                 reservation.end(connection)
 
     def _used(self, connection: Connection, *where: ColumnElement[bool]) -> int:
-        total = sql_cast(func.coalesce(func.sum(StoredFile.size), 0), BigInteger)  # PostgreSQL's sum is a decimal
-        return connection.execute(select(total).where(StoredFile.owner == self._owner.name, *where)).scalar_one()
+        total = select(func.sum(StoredFile.size)).where(StoredFile.owner == self._owner.name, *where)
+        used: Any = connection.scalar(total) or 0
+        return int(used)  # a sum of PostgreSQL is a decimal
 
     def _quota_exceeded(self) -> QuotaExceededError:
         return QuotaExceededError(f"the quota of {self._max_bytes:,} bytes of files is used up: delete some first")

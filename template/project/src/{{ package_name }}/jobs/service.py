@@ -53,7 +53,7 @@ class JobService:
             StorageUnavailableError: The setting `storage` is not an address.
         """
         self._database = connect(settings)
-        self._job_types = job_types
+        self._settings, self._job_types = settings, job_types
         self._model = EngineModel(engine)
         self.storage = Storage(settings)
         self.store = JobStore(self._database, settings.job_attempts)
@@ -113,6 +113,7 @@ class JobService:
             NoSuchFileError: The job reads a file that the owner does not have, or would replace somebody else's.
             IdempotencyConflictError: The key was used for a different job.
             InvalidInputError: The arguments contain what the database cannot hold.
+            QuotaExceededError: Too many jobs of the owner are queued.
             SQLAlchemyError: The database cannot be reached.
             StorageUnavailableError: The storage takes no files, so the job would fail.
         """
@@ -124,7 +125,7 @@ class JobService:
             existing = self.store.find_key(key, owner.name) if key else None
             if not existing:
                 raise
-        job, is_new = self.store.submit(kind, arguments, key, owner)
+        job, is_new = self.store.submit(kind, arguments, key, owner, self._settings.quota_waiting_jobs)
         if self._broker:
             self._broker.announce(self.store)
         elif self._worker:
@@ -153,7 +154,7 @@ class JobService:
 
     def files(self, owner: Owner) -> OwnedFiles:
         """Return the files that an owner may use."""
-        return OwnedFiles(self.storage, self._database, owner)
+        return OwnedFiles(self.storage, self._database, owner, self._settings.quota_file_bytes)
 
     def _check_files(self, kind: str, arguments: dict[str, Any], owner: Owner) -> None:
         if owner.is_admin:

@@ -18,10 +18,11 @@ from sqlalchemy import ColumnElement, Engine, Update, and_, func, or_, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ..db.engine import serialize
 from ..db.models import DEFAULT_OWNER, Job, JobState
 from ..db.text import find_unstorable
 from ..errors import InvalidInputError
-from .owner import OPERATOR, Owner
+from .owner import OPERATOR, Owner, QuotaExceededError
 
 LEASE_DURATION = timedelta(seconds=30)
 """Time after which a job counts as abandoned if its worker has not renewed the lease."""
@@ -77,13 +78,26 @@ class JobStore:
         self.worker = (worker or f"{socket.gethostname()}-{os.getpid()}")[-MAX_WORKER_LENGTH:]
 
     def submit(
-        self, kind: str, arguments: dict[str, Any], key: str | None = None, owner: Owner = OPERATOR
+        self,
+        kind: str,
+        arguments: dict[str, Any],
+        key: str | None = None,
+        owner: Owner = OPERATOR,
+        max_waiting: int = 0,
     ) -> tuple[Job, bool]:
         """Create a job and return it with True, or return the owner's existing job of the same key with False.
+
+        Args:
+            kind: Name of its kind.
+            arguments: Its arguments.
+            key: Idempotency key.
+            owner: Whose job it is. One of an administrator is always created.
+            max_waiting: Maximum number of queued jobs of the owner; 0 is no maximum.
 
         Raises:
             IdempotencyConflictError: The owner used the key for a different job.
             InvalidInputError: The arguments contain what the database cannot hold, such as NUL.
+            QuotaExceededError: Too many jobs of the owner are queued.
         """
         if problem := find_unstorable("arguments", arguments):
             raise InvalidInputError(problem)
@@ -91,10 +105,17 @@ class JobStore:
         whose = {"owner": owner.name, "is_admin": owner.is_admin}
         job = Job(id=str(uuid.uuid4()), key=key, kind=kind, arguments=arguments, created_at=now, due_at=now, **whose)
         try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            is_limited = bool(max_waiting) and not owner.is_admin
+            bind = self.database if is_limited else self._engine
+            with Session(bind, expire_on_commit=False) as session, session.begin():
+                if is_limited:
+                    serialize(session.connection(), owner.name)
+                    waiting = select(func.count()).where(Job.owner == owner.name, Job.state == JobState.QUEUED)
+                    if (session.scalar(waiting) or 0) >= max_waiting:
+                        raise QuotaExceededError(f"{max_waiting:,} jobs are waiting already: submit it later")
                 session.add(job)
             return job, True
-        except IntegrityError:
+        except (IntegrityError, QuotaExceededError):
             existing = self.find_key(key, owner.name) if key else None
             if existing is None:
                 raise

@@ -66,7 +66,7 @@ class Worker:
     def _attempt(self, lease: JobLease) -> str:
         """Run the job and return one of metrics.OUTCOMES."""
         owner = Owner(lease.owner, lease.is_admin)
-        files = OwnedFiles(self._storage, self.store.database, owner)
+        files = OwnedFiles(self._storage, self.store.database, owner, self._settings.quota_file_bytes)
         context = JobContext(lease, self.store, self._settings, files, self._load_model)
         try:
             with _LeaseRenewal(context):

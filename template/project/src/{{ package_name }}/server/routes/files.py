@@ -11,6 +11,7 @@ from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from ...jobs.owner import QuotaExceededError
 from ...storage import MAX_PATH_LENGTH, NoSuchFileError, StorageUnavailableError, storage_errors
 from .jobs import JobServiceDep, OwnerDep, storage_unavailable
 
@@ -70,13 +71,17 @@ def list_files(
 async def put(request: Request, jobs: JobServiceDep, owner: OwnerDep, path: str) -> StoredFile:
     """Store the body as a file. It replaces an existing file only when it is complete."""
     size = 0
+    length = request.headers.get("content-length", "")
+    announced = int(length) if length.isdecimal() else 0
     try:
-        async with contextmanager_in_threadpool(jobs.files(owner).write(path)) as stream:
+        async with contextmanager_in_threadpool(jobs.files(owner).write(path, announced)) as stream:
             async for chunk in request.stream():
                 await run_in_threadpool(_write, stream, chunk)
                 size += len(chunk)
     except NoSuchFileError as error:
         raise HTTPException(404, str(error)) from None
+    except QuotaExceededError as error:
+        raise HTTPException(507, str(error)) from None
     except StorageUnavailableError as error:
         raise storage_unavailable(error) from None
     return StoredFile(path=path, size=size)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, R
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...db.models import Job, JobState
-from ...jobs.owner import Owner
+from ...jobs.owner import Owner, QuotaExceededError
 from ...jobs.service import JobService
 from ...jobs.store import IdempotencyConflictError
 from ...jobs.types import JobRequest, JobTypes
@@ -71,6 +71,8 @@ def jobs_router(job_types: JobTypes) -> APIRouter:
             job, _ = jobs.submit(body.kind, body.arguments.model_dump(mode="json"), key, owner)
         except NoSuchFileError as error:
             raise HTTPException(404, str(error)) from None
+        except QuotaExceededError as error:
+            raise HTTPException(429, str(error), {"Retry-After": "5"}) from None
         except IdempotencyConflictError as error:
             raise HTTPException(409, f"Idempotency-Key: {error}") from None
         except StorageUnavailableError as error:
