@@ -90,9 +90,9 @@ def test_the_depth_of_json_is_limited() -> None:
 
 @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud800", "x" * 100_000, "é" * 300, "", "'; --"])
 def test_no_job_has_an_odd_id(store: JobStore, text: str) -> None:
-    assert store.get(text) is None
+    assert store.get(text, None) is None
     assert store.claim(text) is None
-    assert not store.cancel(text)
+    assert not store.cancel(text, None)
 
 
 def test_a_job_ends_with_any_result_or_error(store: JobStore) -> None:
@@ -102,7 +102,7 @@ def test_a_job_ends_with_any_result_or_error(store: JobStore) -> None:
     assert store.succeed(leases[0], {"a\x00": "b\x00\ud800", "numbers": [math.nan, 10**30, 1e300]})
     assert store.fail(leases[1], "bad column 'a\x00\udfff'" + "x" * 100_000)
     assert store.retry(leases[2], "\x00")
-    found = [store.get(each) for each in (first, second, third)]
+    found = [store.get(each, None) for each in (first, second, third)]
     assert found[0] and found[0].result == {"a\ufffd": "b\ufffd\ufffd", "numbers": [None, 10**30, 1e300]}
     assert found[1] and (found[1].error or "").startswith("bad column 'a\ufffd\ufffd'xxx")
     assert found[2] and (found[2].state, found[2].error) == ("queued", "\ufffd")
@@ -122,7 +122,7 @@ def test_any_progress_fits(store: JobStore, progress: tuple[int, int | None], st
     store.submit("predict", {})
     lease = store.claim()
     assert lease and store.renew(lease, *progress)
-    job = store.get(lease.id)
+    job = store.get(lease.id, None)
     assert job and job.done == pytest.approx(stored[0], abs=1) and job.done <= MAX_PROGRESS
     assert job.total == (None if stored[1] is None else pytest.approx(stored[1], abs=1))
 
@@ -133,7 +133,7 @@ def test_a_long_name_of_a_worker_is_cut(store: JobStore) -> None:
     lease = other.claim()
     assert lease
     other.release()
-    job = store.get(lease.id)
+    job = store.get(lease.id, None)
     assert job and job.state == "queued"
 
 
@@ -143,21 +143,21 @@ def test_times_are_compared_in_utc(store: JobStore, minutes: int) -> None:
     zone = timezone(timedelta(minutes=minutes))
     later = (job.created_at + timedelta(seconds=1)).astimezone(zone)
     sooner = (job.created_at - timedelta(seconds=1)).astimezone(zone)
-    assert [each.id for each in store.find(before=later)] == [job.id]
-    assert list(store.find(before=sooner)) == []
+    assert [each.id for each in store.find(None, before=later)] == [job.id]
+    assert list(store.find(None, before=sooner)) == []
 
 
 def test_a_time_without_an_offset_is_in_utc(store: JobStore) -> None:
     job, _ = store.submit("predict", {})
     later = (job.created_at + timedelta(seconds=1)).replace(tzinfo=None)
-    assert [each.id for each in store.find(before=later)] == [job.id]
-    assert list(store.find(before=job.created_at.replace(tzinfo=None))) == []
+    assert [each.id for each in store.find(None, before=later)] == [job.id]
+    assert list(store.find(None, before=job.created_at.replace(tzinfo=None))) == []
 
 
 @pytest.mark.parametrize("minutes", [-1439, 0, 1439])
 def test_the_first_and_the_last_year_are_times_in_any_zone(store: JobStore, minutes: int) -> None:
     job, _ = store.submit("predict", {})
     zone = timezone(timedelta(minutes=minutes))
-    assert list(store.find(before=datetime.min.replace(tzinfo=zone))) == []
-    assert [each.id for each in store.find(before=datetime.max.replace(tzinfo=zone))] == [job.id]
+    assert list(store.find(None, before=datetime.min.replace(tzinfo=zone))) == []
+    assert [each.id for each in store.find(None, before=datetime.max.replace(tzinfo=zone))] == [job.id]
     assert job.created_at.tzinfo is UTC
