@@ -11,7 +11,6 @@ from databases import empty_database
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
-from starlette.types import Receive, Scope, Send
 
 from my_project import components, job_types
 from my_project.db import migrate
@@ -20,21 +19,10 @@ from my_project.jobs.context import JobContext
 from my_project.jobs.predict import PredictImagesJob, PredictJob
 from my_project.jobs.service import JobService
 from my_project.jobs.types import JobType
+from my_project.server.api_keys import ApiKey, digest, make_key
 from my_project.server.app import create_app
-from my_project.server.client import Client
 
-
-class Named:
-    """The application for clients that the header X-Name names."""
-
-    def __init__(self, app: FastAPI) -> None:
-        """Wrap an application."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        name = dict(scope.get("headers", [])).get(b"x-name", b"").decode()
-        await self._app({**scope, "user": Client(name, name == "admin")}, receive, send)
+KEYS = {name: make_key() for name in ("me", "you", "admin", "default")}
 
 
 class NoParameters(BaseModel):
@@ -111,6 +99,8 @@ def app(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     with empty_database(tmp_path) as address:
         monkeypatch.setenv("MY_PROJECT_DATABASE", address)
         monkeypatch.setenv("MY_PROJECT_STORAGE", str(files))
+        stored = [ApiKey(name, digest(key.encode()), name == "admin").line for name, key in KEYS.items()]
+        monkeypatch.setenv("MY_PROJECT_API_KEYS", "\n".join(stored))
         kinds = [FakePredictJob(NoParameters), FakeImagesJob(NoParameters), CopyJob()]
         monkeypatch.setattr(job_types, "JOB_TYPES", kinds)
         components.get_settings.cache_clear()
@@ -123,11 +113,11 @@ def app(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 class Caller:
-    """A client with a name."""
+    """A client with an API key."""
 
-    def __init__(self, client: TestClient, name: str) -> None:
+    def __init__(self, client: TestClient, key: str) -> None:
         """Send requests with the client."""
-        self._client, self._headers = client, {"X-Name": name}
+        self._client, self._headers = client, {"Authorization": f"Bearer {key}"}
 
     def __call__(self, method: str, url: str, key: str = "", **options: Any) -> Any:
         """Return the answer to a request."""
@@ -154,8 +144,8 @@ class Caller:
 @pytest.fixture
 def clients(app: FastAPI) -> Iterator[Mapping[str, Caller]]:
     """Return clients of the running API by name."""
-    with TestClient(Named(app)) as client:
-        yield {name: Caller(client, name) for name in ("me", "you", "admin", "default")}
+    with TestClient(app) as client:
+        yield {name: Caller(client, key) for name, key in KEYS.items()}
 
 
 def attacks(paths: Mapping[str, str]) -> list[tuple[str, str, dict[str, Any]]]:
