@@ -1,5 +1,6 @@
 """Migrations, Slipway's and the owner's."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,9 +11,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from databases import empty_database
-from sqlalchemy import Column, Engine, Integer, MetaData, inspect, select, text
+from sqlalchemy import Column, Engine, Integer, MetaData, inspect, make_url, select, text
 from sqlalchemy import Table as Reflected
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from my_project.db import migrate
 from my_project.db.engine import DatabaseUnavailableError, connect
@@ -292,6 +293,34 @@ def test_a_database_from_a_newer_release_is_not_changed(database: Engine) -> Non
     assert "newer release" in (migrate.problem(database) or "")
     with pytest.raises(DatabaseUnavailableError, match="newer release"):
         migrate.migrate(database)
+
+
+@pytest.mark.skipif("TEST_DATABASE" not in os.environ, reason="needs PostgreSQL in TEST_DATABASE")
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_text_is_refused_in_one_line(encoding: str) -> None:
+    address = make_url(os.environ["TEST_DATABASE"])
+    server = connect(Settings(database=address.render_as_string(hide_password=False)))
+    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS narrow"))
+        options = f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(text(f"CREATE DATABASE narrow {options}"))
+        narrow = connect(Settings(database=address.set(database="narrow").render_as_string(hide_password=False)))
+        reason = f"its encoding is {encoding}, not UTF8: create a database with ENCODING 'UTF8' TEMPLATE template0"
+        assert migrate.problem(narrow) == f"the database cannot be reached: {reason}"
+        assert refusal(narrow) == f"the database cannot be migrated: {reason}"
+        with pytest.raises(OperationalError):
+            JobStore(narrow).get("a")
+        narrow.dispose()
+        connection.execute(text("DROP DATABASE narrow"))
+    server.dispose()
+
+
+@pytest.mark.parametrize("folder", ["/proc/none", "{file}/below"])
+def test_a_folder_that_cannot_be_made_is_reported_when_it_is_used(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    address = f"sqlite:///{folder.format(file=tmp_path / 'file')}/jobs.sqlite"
+    database = connect(Settings(database=address))
+    assert migrate.problem(database) == "the database cannot be reached: unable to open database file"
 
 
 def test_an_unusable_database_is_reported_in_one_line(tmp_path: Path) -> None:

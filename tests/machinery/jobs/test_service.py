@@ -198,9 +198,9 @@ def test_the_api_is_not_ready_while_the_database_is_unavailable(monkeypatch: pyt
         assert answer.json()["reasons"] == ["the database cannot be reached: it is away"]
 
 
-def test_a_full_disk_of_the_database_is_answered_with_507(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not components.get_settings().database.startswith("sqlite"):
-        pytest.skip("only SQLite limits its size")
+def test_a_full_disk_of_the_database_is_answered_with_507(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_PROJECT_DATABASE", f"sqlite:///{tmp_path}/small.sqlite")  # which can limit its size
+    components.get_settings.cache_clear()
     monkeypatch.setattr(FakeJob, "arguments", AnyArguments)
     monkeypatch.setattr(engines, "_enable_wal", lambda connection, _: connection.execute("PRAGMA max_page_count=60"))
     with TestClient(make_app(lambda context: {})) as client:

@@ -1,10 +1,11 @@
 """Connections to the database of the settings: an SQLite file by default."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from ..base_settings import ServiceSettings
 from .text import encode_json
@@ -32,12 +33,13 @@ def connect(settings: ServiceSettings) -> Engine:
         if settings.database_password:
             url = url.set(password=settings.database_password.get_secret_value())
         if url.get_backend_name() == "sqlite":
-            Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # the first connection fails with a reason, and predictions need none
+                Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
             options = {"timeout": CONNECT_TIMEOUT_SECONDS}
             engine = create_engine(url, connect_args=options, json_serializer=encode_json)
             event.listen(engine, "connect", _enable_wal)
             return engine
-        return create_engine(
+        engine = create_engine(
             url,
             pool_size=settings.database_pool_size,
             max_overflow=0,
@@ -46,6 +48,9 @@ def connect(settings: ServiceSettings) -> Engine:
             json_serializer=encode_json,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS} if url.get_backend_name() == "postgresql" else {},
         )
+        if url.get_backend_name() == "postgresql":
+            event.listen(engine, "do_connect", _connect_with_utf8)
+        return engine
     except ArgumentError as error:
         raise DatabaseUnavailableError("database: not an address like postgresql+psycopg://user@host/db") from error
 
@@ -62,6 +67,17 @@ def serialize(connection: Connection, name: str) -> None:
 def reason(error: Exception) -> str:
     """Return the message of a database error on one line, without the SQL statement."""
     return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
+def _connect_with_utf8(dialect: Any, _: Any, arguments: Any, options: Any) -> Any:
+    """Connect to PostgreSQL. Refuse a database that cannot hold every text, before anything is read as bytes."""
+    connection = dialect.connect(*arguments, **options)
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding == "UTF8":
+        return connection
+    connection.close()
+    message = f"its encoding is {encoding}, not UTF8: create a database with ENCODING 'UTF8' TEMPLATE template0"
+    raise OperationalError(None, None, DatabaseUnavailableError(message))
 
 
 def _enable_wal(connection: Any, _: Any) -> None:
