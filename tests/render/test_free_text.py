@@ -5,7 +5,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def shown(path: Path) -> list[tuple[str, str]]:
     """Return the tags of the blocks of a page, and the text of each as a browser shows it, without any markup."""
     found = []
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(path.read_text("utf-8"))
-    for opening, token in zip(tokens, tokens[1:], strict=False):
+    for opening, token in pairwise(tokens):
         if token.type == "inline":
             texts = [child.content if child.type == "text" else f"<{child.type}>" for child in token.children or []]
             found.append((opening.tag, "".join(texts)))
@@ -82,7 +82,11 @@ def test_a_text_is_only_in_files_of_languages_that_escape_it(
     sets: list[dict[str, Any]] = [
         everything | {"services": ["postgres", "bucket", "monitoring"]},
         {**texts, "hf_task": "text-generation", "runtime": "torch", "training": "manual", "ci": "gitlab"},
-        {**{name: texts[name] for name in ("project_name", "project_slug")}, "preset": "existing", "api_app": "app:app"},
+        {
+            **{name: texts[name] for name in ("project_name", "project_slug")},
+            "preset": "existing",
+            "api_app": "app:app",
+        },
     ]
     languages = {
         *("Dockerfile", "README.md", "AGENTS.md", "pyproject.toml", "LICENSE", ".copier-answers.yml"),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from databases import empty_database
+from example import INPUTS
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ValidationError
@@ -24,6 +26,7 @@ from my_project.db.models import Job
 from my_project.errors import InvalidInputError
 from my_project.jobs import context, service
 from my_project.jobs import store as stores
+from my_project.jobs import worker as workers
 from my_project.jobs.context import JobContext
 from my_project.jobs.service import JobService
 from my_project.jobs.store import JobStore
@@ -210,6 +213,58 @@ def test_a_full_disk_of_the_database_is_answered_with_507(tmp_path: Path, monkey
                 break
         assert (answer.status_code, answer.json()) == (507, {"error": "the disk of the database is full"})
         assert client.get("/jobs?limit=1").status_code == 200
+
+
+LOCK = """import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.readline()
+connection.execute("COMMIT")
+"""
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Let another process hold the write lock of an SQLite database while the block runs."""
+    command = [sys.executable, "-c", LOCK, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "locked\n"
+        try:
+            yield
+        finally:
+            process.communicate("\n", timeout=60)
+
+
+def test_a_lock_of_another_process_costs_no_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "locked.sqlite"
+    monkeypatch.setenv("MY_PROJECT_DATABASE", f"sqlite:///{file}")
+    components.get_settings.cache_clear()
+    monkeypatch.setattr(engines, "CONNECT_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(workers, "RECORD_RETRY_SECONDS", 0.05)
+    begun, may_end = threading.Event(), threading.Event()
+
+    def work(context: JobContext) -> dict[str, Any]:
+        begun.set()
+        assert may_end.wait(60)
+        return {"done": True}
+
+    app = make_app(work)
+    with TestClient(app) as client:
+        app.state.engine.loading.result(timeout=60)
+        address = submit(client)
+        assert begun.wait(60)
+        failed = threading.Event()
+        monkeypatch.setattr(workers.logger, "warning", lambda *_: failed.set())
+        with locked(file):
+            answer = client.post("/jobs", json={})
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+            assert client.get(address).json()["state"] == "running"
+            assert client.post("/predict", json={"inputs": INPUTS[0]}).status_code == 200
+            may_end.set()
+            assert failed.wait(60)
+        done = wait(client, address)
+    assert (done["state"], done["result"], done["failures"]) == ("succeeded", {"done": True}, 0)
 
 
 def test_with_a_database_from_a_newer_release_the_api_is_alive_but_not_ready() -> None:

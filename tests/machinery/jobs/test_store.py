@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from databases import empty_database
@@ -145,6 +146,76 @@ def test_each_job_is_announced_once_and_again_if_the_broker_lost_it(
     assert set(store.take_unannounced(again=True)) == ids
     store.mark_unannounced([*ids][:1])
     assert store.take_unannounced() == [*ids][:1]
+
+
+class Clocks:
+    """The clock of the system, which may be set, and one that only goes on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.offset, self.elapsed = timedelta(0), 0.0
+        monkeypatch.setattr(stores, "_now", lambda: datetime.now(UTC) + self.offset)
+        monkeypatch.setattr(stores, "time", SimpleNamespace(monotonic=lambda: self.elapsed))
+
+    def pass_time(self, time: timedelta) -> None:
+        """Let time pass for both."""
+        self.offset += time
+        self.elapsed += time.total_seconds()
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    """Return the clocks of the test."""
+    return Clocks(monkeypatch)
+
+
+@pytest.mark.parametrize("back", [timedelta(seconds=90), timedelta(hours=5), timedelta(days=3650)])
+def test_jobs_start_although_the_clock_was_set_back(store: JobStore, clocks: Clocks, back: timedelta) -> None:
+    waiting = store.submit("predict", {})[0].id
+    clocks.offset -= back
+    assert store.take_unannounced() == [waiting]
+    clocks.pass_time(2 * stores.LEASE_DURATION)
+    assert store.take_unannounced(again=True) == [waiting]
+    lease = store.claim()
+    assert lease and lease.id == waiting
+    assert store.claim() is None
+
+
+@pytest.mark.parametrize("back", [timedelta(hours=5), timedelta(days=3650)])
+def test_a_retry_waits_no_longer_although_the_clock_was_set_back(
+    store: JobStore, clocks: Clocks, back: timedelta
+) -> None:
+    store.submit("predict", {})
+    lease = store.claim()
+    assert lease and store.retry(lease, "no luck") == JobState.QUEUED
+    assert store.claim() is None
+    clocks.offset -= back
+    assert store.claim()
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=2), timedelta(hours=5), timedelta(days=3650)])
+def test_the_lease_of_a_dead_worker_expires_although_the_clock_was_set_back(
+    store: JobStore, clocks: Clocks, back: timedelta
+) -> None:
+    dead, alive = (store.submit("predict", {})[0].id for _ in range(2))
+    leases = [store.claim(dead), store.claim(alive)]
+    clocks.offset -= back
+    for _ in range(4):
+        assert store.requeue_expired() == 0
+        clocks.pass_time(stores.LEASE_DURATION / 4)
+        assert leases[1] and store.renew(leases[1], 0, None)
+    assert store.requeue_expired() == 1
+    assert (state(store, dead), state(store, alive)) == ((JobState.QUEUED, 1), (JobState.RUNNING, 0))
+
+
+def test_a_clock_that_is_set_forward_costs_an_attempt_at_most(store: JobStore, clocks: Clocks) -> None:
+    id = store.submit("predict", {})[0].id
+    first = store.claim()
+    clocks.offset += timedelta(days=1)
+    assert first and store.requeue_expired() == 1
+    assert not store.succeed(first, {})
+    second = store.claim()
+    assert second and store.succeed(second, {})
+    assert state(store, id) == (JobState.SUCCEEDED, 1)
 
 
 def test_jobs_are_listed_newest_first(store: JobStore) -> None:

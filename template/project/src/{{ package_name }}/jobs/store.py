@@ -8,6 +8,7 @@ older attempt can change nothing any more.
 import os
 import random
 import socket
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class JobStore:
         self.database = engine
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # saves BEGIN and COMMIT for a statement
         self._max_failures = max_failures
+        self._watched: dict[tuple[str, datetime], float] = {}
         self.worker = (worker or f"{socket.gethostname()}-{os.getpid()}")[-MAX_WORKER_LENGTH:]
 
     def submit(
@@ -160,7 +162,7 @@ class JobStore:
     def claim(self, id: str | None = None) -> JobLease | None:
         """Claim the job with the id, or the one that is due the longest. Return None if there is none to claim."""
         now = _now()
-        due = and_(Job.state == JobState.QUEUED, Job.due_at <= now)
+        due = _is_due(now)
         if id is None:
             first = select(Job.id).where(due).order_by(Job.due_at).limit(1).with_for_update(skip_locked=True)
             which = Job.id == first.scalar_subquery()
@@ -218,7 +220,9 @@ class JobStore:
 
     def requeue_expired(self) -> int:
         """Queue the jobs whose lease has expired, or fail those that have failed too often. Return how many."""
-        expired = and_(Job.state == JobState.RUNNING, Job.leased_until < _now())
+        now = _now()
+        stale = (and_(Job.id == id, Job.leased_until == until) for id, until in self._stale_leases(now))
+        expired = and_(Job.state == JobState.RUNNING, or_(Job.leased_until < now, *stale))
         error = "the worker died while it ran the job"
         failed = {"failures": Job.failures + 1, "error": error}
         is_last = Job.failures + 1 >= self._max_failures
@@ -232,10 +236,10 @@ class JobStore:
             again: Include jobs announced before, because the broker has an empty queue and so has lost them.
         """
         now = _now()
-        is_due = and_(Job.state == JobState.QUEUED, Job.due_at <= now)
+        is_due = _is_due(now)
         is_new = Job.announced_at.is_(None)
         if again:
-            is_new = or_(is_new, Job.announced_at < now - LEASE_DURATION)
+            is_new = or_(is_new, Job.announced_at < now - LEASE_DURATION, Job.announced_at > now + LEASE_DURATION)
         some = select(Job.id).where(is_due, is_new).order_by(Job.due_at).limit(ANNOUNCE_BATCH_SIZE)
         chosen = some.with_for_update(skip_locked=True).scalar_subquery()
         announced = update(Job).where(Job.id.in_(chosen), is_due).values(announced_at=now)
@@ -259,6 +263,20 @@ class JobStore:
         with self._engine.connect() as connection:
             return now - (connection.scalar(due) or now)
 
+    def _stale_leases(self, now: datetime) -> list[tuple[str, datetime]]:
+        """Return the leases that end later than any can, and have not been renewed for as long as a lease lasts.
+
+        A clock was set back since they began: they would expire only when it has caught up.
+        """
+        query = select(Job.id, Job.leased_until).where(
+            Job.state == JobState.RUNNING, Job.leased_until > now + LEASE_DURATION
+        )
+        with self._engine.connect() as connection:
+            found = [(id, until) for id, until in connection.execute(query) if until]
+        seen = time.monotonic()
+        self._watched = {each: self._watched.get(each, seen) for each in found}
+        return [each for each, since in self._watched.items() if seen - since >= LEASE_DURATION.total_seconds()]
+
     def _change(self, change: Update, **values: Any) -> bool:
         return self._count(change, **values) > 0
 
@@ -273,6 +291,15 @@ _QUEUED = {"state": JobState.QUEUED, "announced_at": None, "leased_until": None,
 def _of(owner: str | None) -> list[ColumnElement[bool]]:
     """Return the condition that a job belongs to an owner; none if the owner is None."""
     return [] if owner is None else [Job.owner == owner]
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """Return the condition of a queued job that may start.
+
+    A time that is later than the program ever sets means that a clock was set back since: the job is due.
+    """
+    latest = now + timedelta(seconds=1.5 * MAX_RETRY_DELAY_SECONDS)
+    return and_(Job.state == JobState.QUEUED, or_(Job.due_at <= now, Job.created_at > now, Job.due_at > latest))
 
 
 def _held(lease: JobLease) -> Update:

@@ -5,8 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from pydantic import ValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
 from ..base_settings import ServiceSettings
 from ..batch.predict import SupportsPredict
@@ -21,6 +23,11 @@ from .store import LEASE_DURATION, JobLease, JobStore
 from .types import JobResultError, JobTypes
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+RECORD_RETRY_SECONDS = 1.0
+"""Delay before the end of a job is recorded again after the database has failed, in seconds."""
 
 MAX_ERROR_LENGTH = 500
 """Maximum length of the error that a client reads, in characters."""
@@ -74,14 +81,31 @@ class Worker:
         except JobLostError:
             return "lost"
         except (InvalidInputError, ValidationError, JobTimeoutError, JobResultError) as error:  # so would any attempt
-            return "failed" if self.store.fail(lease, _error_line(error)) else "lost"
+            message = _error_line(error)
+            return "failed" if self._record(lambda: self.store.fail(lease, message)) else "lost"
         except Exception as error:
             logger.exception("job %s failed, attempt %d", lease.id, lease.attempt)
-            state = self.store.retry(lease, _error_line(error))
+            message = _error_line(error)
+            state = self._record(lambda: self.store.retry(lease, message))
             if state is None:
                 return "lost"
             return "retried" if state == JobState.QUEUED else "failed"
-        return "succeeded" if self.store.succeed(lease, result) else "lost"
+        return "succeeded" if self._record(lambda: self.store.succeed(lease, result)) else "lost"
+
+    def _record(self, change: Callable[[], T]) -> T:
+        """Record how a job has ended. Try again while the database is away, until the lease has expired.
+
+        Otherwise a database that is locked or restarts for a moment would cost the job another attempt.
+        """
+        deadline = time.monotonic() + LEASE_DURATION.total_seconds()
+        while True:
+            try:
+                return change()
+            except (OperationalError, InterfaceError, TimeoutError) as error:
+                if time.monotonic() > deadline:
+                    raise
+                logger.warning("the end of a job cannot be recorded yet: %s", type(error).__name__)
+                time.sleep(RECORD_RETRY_SECONDS)
 
 
 class _LeaseRenewal:
