@@ -5,12 +5,15 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from my_project.batch.formats import Format, open_writer, parquet, read_records, record
 from my_project.batch.formats.record import Record
 from my_project.batch.predict import replace_file
 from my_project.errors import InvalidInputError
 
+pyarrow = pytest.importorskip("pyarrow", reason="only some projects have the extra `parquet`")
 parquet_library = pytest.importorskip("pyarrow.parquet", reason="only some projects have the extra `parquet`")
 
 
@@ -134,3 +137,69 @@ def test_a_file_is_replaced_completely_or_not_at_all(tmp_path: Path) -> None:
         stream.write(b"after")
     assert path.read_bytes() == b"after"
     assert list(tmp_path.iterdir()) == [path]
+
+
+PIECES = [
+    b'"',
+    b",",
+    b"\n",
+    b"\r",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b":",
+    b"\\",
+    b"\xff",
+    b"\0",
+    b"text",
+    b"1e999",
+    b" ",
+    b"\xef\xbb\xbf",
+]
+
+
+@given(
+    form=some.sampled_from(["lines", "csv", "jsonl"]),
+    content=some.lists(some.sampled_from(PIECES) | some.binary(max_size=3), max_size=30).map(b"".join),
+)
+def test_any_bytes_are_records_that_can_be_written_or_one_refusal(form: Format, content: bytes) -> None:
+    writer = open_writer(io.BytesIO(), form)
+    try:
+        for each in read_records(io.BytesIO(b"text\n" * (form == "csv") + content), form, "text"):
+            assert each.error or each.text
+            writer.write(each, 0.5)
+        writer.close()
+    except InvalidInputError as error:
+        assert "\n" not in str(error)
+
+
+@settings(deadline=None)
+@given(some.data())
+def test_a_damaged_parquet_file_is_records_or_one_refusal(data: some.DataObject) -> None:
+    stream = io.BytesIO()
+    rows = [{"text": f"text {number}", "lists": [["a", "b"]], "struct": {"a": number}} for number in range(30)]
+    parquet_library.write_table(pyarrow.Table.from_pylist(rows), stream, compression="none")
+    content = bytearray(stream.getvalue())
+    for place in data.draw(some.lists(some.integers(0, len(content) - 1), min_size=1, max_size=4)):
+        content[place] = data.draw(some.integers(0, 255))
+    try:
+        for each in read_records(io.BytesIO(bytes(content)), "parquet", "text"):
+            assert each.error or each.text
+    except InvalidInputError as error:
+        assert "\n" not in str(error)
+
+
+def test_a_chunk_is_limited_in_records_and_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "MAX_CHUNK_BYTES", 10)
+    read = [Record(number, size=size) for number, size in enumerate([1, 1, 1, 6, 6, 20, 2])]
+    found = [[each.size for each in chunk] for chunk in record.chunks(read, 3)]
+    assert found == [[1, 1, 1], [6], [6], [20], [2]]
+
+
+def test_a_parquet_file_whose_first_records_all_fail_is_not_held_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "MAX_PENDING_BYTES", 100_000)
+    writer = open_writer(io.BytesIO(), "parquet")
+    with pytest.raises(InvalidInputError, match="the last error is: empty"):
+        for number in range(10_000):
+            writer.write(Record(number, fields={"text": ""}, error="empty", size=100), None)

@@ -9,7 +9,7 @@ from typing import IO, Any, Protocol
 from pydantic import BaseModel
 
 from ..errors import InvalidInputError, InvalidParameterError
-from .formats.record import Record
+from .formats.record import MAX_CHUNK_BYTES, Record, shorten
 
 
 class SupportsPredict(Protocol):
@@ -39,27 +39,51 @@ def predict_records(
         InvalidParameterError: The model cannot take a parameter.
     """
     parse = parse or model.parse_text
-    good: list[tuple[Record, Any]] = []
+    portion: list[Record] = []
+    inputs: list[tuple[Record, Any]] = []
+    size = 0
     for record in chunk:
+        portion.append(record)
         if record.error is None:
             try:
-                good.append((record, parse(record.text)))
+                inputs.append((record, parse(record.text)))
             except InvalidInputError as error:
-                record.error = str(error)
+                _fail(record, error)
+            else:
+                size += _bytes(inputs[-1][1])
+        if size > MAX_CHUNK_BYTES:
+            yield from _predict_portion(model, portion, inputs, parameters)
+            portion, inputs, size = list[Record](), list[tuple[Record, Any]](), 0
+    yield from _predict_portion(model, portion, inputs, parameters)
+
+
+def _predict_portion(
+    model: SupportsPredict, portion: Sequence[Record], inputs: Sequence[tuple[Record, Any]], parameters: BaseModel
+) -> Iterator[tuple[Record, Any]]:
     predictions: dict[int, Any] = {}
     try:
-        computed = model.predict([each for _, each in good], parameters) if good else []
-        predictions = {record.number: each for (record, _), each in zip(good, computed, strict=True)}
+        computed = model.predict([each for _, each in inputs], parameters) if inputs else []
+        predictions = {record.number: each for (record, _), each in zip(inputs, computed, strict=True)}
     except InvalidParameterError:
         raise
     except InvalidInputError:
-        for record, each in good:
+        for record, each in inputs:
             try:
                 predictions[record.number] = model.predict([each], parameters)[0]
             except InvalidInputError as error:
-                record.error = str(error)
-    for record in chunk:
+                _fail(record, error)
+    for record in portion:
         yield record, predictions.get(record.number)
+
+
+def _fail(record: Record, error: InvalidInputError) -> None:
+    """Note why a record cannot be used; the message may quote the record, which can be long."""
+    record.error = shorten(str(error))
+
+
+def _bytes(value: Any) -> int:
+    """Return the memory of an input that is a file; that of a text is part of its record."""
+    return len(value) if isinstance(value, bytes) else 0
 
 
 @contextmanager

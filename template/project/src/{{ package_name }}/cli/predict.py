@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -82,7 +81,7 @@ def _predict_file(
 
     from .. import components
     from ..batch.formats import open_writer, read_records
-    from ..batch.formats.record import Record, Writer
+    from ..batch.formats.record import Record, Writer, chunks
     from ..batch.predict import predict_records, replace_file
 
     settings = components.get_settings()
@@ -109,7 +108,7 @@ def _predict_file(
         )
         bar = progress.add_task("predict", total=source.stat().st_size if source else None)
         incoming = read_records(stream, reads, columns)
-        while chunk := list(islice(incoming, settings.max_batch_size * CHUNK_BATCHES)):
+        for chunk in chunks(incoming, settings.max_batch_size * CHUNK_BATCHES):
             outcomes: Iterable[tuple[Record, Any]] = ((record, None) for record in chunk)
             if model:
                 outcomes = predict_records(model, chunk, parameters)

@@ -1,13 +1,13 @@
 """The built-in job `predict`: predict from a file and write the predictions to another file."""
 
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from ..batch.formats import Format, detect_format, open_writer, read_records
+from ..batch.formats.record import chunks
 from ..batch.predict import predict_records
 from ..errors import InvalidInputError
 from ..storage import validate_path
@@ -17,6 +17,8 @@ from .types import JobType
 
 Source = Annotated[str, AfterValidator(validate_source)]
 StoragePath = Annotated[str, AfterValidator(validate_path)]
+ColumnName = Annotated[str, Field(max_length=1000)]
+Columns = ColumnName | Annotated[list[ColumnName], Field(min_length=1, max_length=100)]
 
 
 class PredictArguments(BaseModel):
@@ -47,7 +49,7 @@ class PredictJob(JobType[PredictArguments]):
         self.arguments = create_model(
             "PredictArguments",
             __base__=PredictArguments,
-            column=(str | list[str], Field(self.column, description=self.column_description)),
+            column=(Columns, Field(self.column, description=self.column_description)),
             parameters=(parameters, ... if is_required else parameters()),
         )
 
@@ -74,7 +76,7 @@ class PredictJob(JobType[PredictArguments]):
             size = storage.size(source)
             writer = open_writer(output, detect_format(Path(target), source_format))
             records = read_records(stream, source_format, arguments.column)
-            while chunk := list(islice(records, settings.max_batch_size)):
+            for chunk in chunks(records, settings.max_batch_size):
                 results = predict_records(
                     context.model, chunk, arguments.parameters, lambda text: self.parse(text, context)
                 )

@@ -18,6 +18,9 @@ from .trainer_config import TrainerConfig
 FORMATS: dict[str, Format] = {extension: form for extension, form in EXTENSIONS.items() if form != "lines"}
 """The format of examples for each file name extension."""
 
+WRITTEN_ROWS = 32
+"""Examples held in memory until they are copied to the cache; each may be as large as a line may be."""
+
 UNREADABLE = (pyarrow.ArrowException, ValueError, KeyError, TypeError)
 """What reading the schema of a damaged file raises."""
 
@@ -80,7 +83,9 @@ def _read(config: TrainerConfig, cache: Path) -> Any:
             state = path.stat()
             columns = tuple((column, getattr(config, column)) for column in config.COLUMNS)
             options = {"path": str(path), "form": form, "columns": columns, "state": (state.st_size, state.st_mtime_ns)}
-            return Dataset.from_generator(_rows, cache_dir=str(cache), gen_kwargs=options)
+            return Dataset.from_generator(
+                _rows, cache_dir=str(cache), gen_kwargs=options, writer_batch_size=WRITTEN_ROWS
+            )
         return load_dataset(config.data, config.subset, split=config.split, revision=config.revision)
     except Exception as error:  # readers and the hub raise errors of their own, and the cause is the useful message
         cause = error.__cause__ or error

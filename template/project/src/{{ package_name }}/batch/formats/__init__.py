@@ -8,7 +8,7 @@ from typing import IO, Literal
 
 from ...errors import InvalidInputError
 from . import csv, jsonl, lines, parquet
-from .record import RESULT_FIELDS, Record, Writer, text_problem
+from .record import RESULT_FIELDS, Record, Writer, shorten, text_problem
 
 Format = Literal["lines", "jsonl", "csv", "parquet"]
 
@@ -64,7 +64,7 @@ def read_records(stream: IO[bytes], format: Format, columns: str | Sequence[str]
             record.error = record.error or next(filter(None, map(text_problem, texts)), None)
         else:
             lacking = (name for name in names if not isinstance(record.fields.get(name), str))
-            record.error = record.error or f"no string in {' and '.join(lacking)}"
+            record.error = record.error or shorten(f"no string in {' and '.join(lacking)}")
         yield record
 
 
@@ -76,7 +76,7 @@ def read_rows(stream: IO[bytes], format: Format, columns: Sequence[str]) -> Iter
     """
     for record in _READERS[format](stream, columns):
         if record.error is None and (missing := [name for name in columns if name not in record.fields]):
-            record.error = f"no {' and no '.join(missing)}"
+            record.error = shorten(f"no {' and no '.join(missing)}")
         yield record
 
 

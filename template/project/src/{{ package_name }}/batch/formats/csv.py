@@ -2,11 +2,22 @@
 
 import csv
 import io
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 from ...errors import InvalidInputError
-from .record import MAX_LINE_BYTES, RESULT_FIELDS, Record, read_lines, require_columns, to_json_line
+from ...json_limits import MAX_VALUES
+from .record import (
+    MAX_LINE_BYTES,
+    RESULT_FIELDS,
+    VALUE_BYTES,
+    Record,
+    limit_columns,
+    read_lines,
+    require_columns,
+    to_json_line,
+)
 
 MAX_PENDING_RECORDS = 256
 """Bad records held back until a record with fields gives the header."""
@@ -16,42 +27,73 @@ def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
     """Yield a record for each row.
 
     Raises:
-        InvalidInputError: The header cannot be read, or lacks one of the columns.
+        InvalidInputError: The header cannot be read, has too many columns or lacks one of `columns`; or a row goes on
+            over many lines and is too large, as all that follows a stray quote is.
     """
     csv.field_size_limit(MAX_LINE_BYTES)
-    problems: dict[int, str] = {}
-
-    def texts() -> Iterator[str]:
-        for number, line, problem in read_lines(stream):
-            if problem:
-                problems[number] = problem
-            yield line
-
-    rows = csv.reader(texts(), strict=True)
+    lines = _Lines(stream)
+    rows = csv.reader(lines, strict=True)
     try:
         header = next(rows, None)
     except csv.Error as error:
         raise InvalidInputError(f"not CSV: {error}") from None
     if header is None:
         return
+    limit_columns(len(header))
     require_columns(columns, header)
     while True:
         number = rows.line_num + 1
         row: list[str] = []
         error: str | None = None
+        lines.begin_row()
         try:
             row = next(rows)
         except StopIteration:
             return
         except csv.Error as problem:
             error = f"not CSV: {problem}"
-        error = next((problems.pop(each) for each in range(number, rows.line_num + 1) if each in problems), error)
+        error = lines.problem or error
         if not row and not error:
             continue  # a blank line
         if not error and len(row) != len(header):
             error = f"{len(row)} fields, not {len(header)}"
         fields: dict[str, Any] = dict(zip(header, [*row, *[""] * len(header)], strict=False))
-        yield Record(number, fields=fields, error=error)
+        yield Record(number, fields=fields, error=error, size=lines.size + VALUE_BYTES * len(header))
+
+
+class _Lines(Iterator[str]):
+    """The lines of a stream, and what is known about those of the current row."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._lines = read_lines(stream)
+        self.begin_row()
+
+    def begin_row(self) -> None:
+        """Count from here."""
+        self.problem: str | None = None
+        """Why the row cannot be used, or None."""
+        self.size = 0
+        """Memory of the row, estimated in bytes."""
+        self._characters = self._values = 0
+
+    def __next__(self) -> str:
+        """Return the next line. One that alone has too many values is blank, and a problem of its row.
+
+        Raises:
+            InvalidInputError: The row is too large.
+        """
+        number, line, problem = next(self._lines)
+        values = line.count(",") + 1
+        if values > MAX_VALUES:
+            line, values, problem = "\n", 1, f"more than {MAX_VALUES:,} commas"
+        self.problem = self.problem or problem
+        self.size += sys.getsizeof(line) + VALUE_BYTES * values
+        self._characters += len(line)
+        self._values += values
+        if self._characters > MAX_LINE_BYTES or self._values > MAX_VALUES:
+            limits = f"{MAX_LINE_BYTES:,} characters or {MAX_VALUES:,} commas and lines"
+            raise InvalidInputError(f"line {number}: a row of more than {limits}; is a quote missing before it?")
+        return line
 
 
 class CsvWriter:

@@ -1,16 +1,19 @@
 """JSON lines: one object or string a line, or an array of the texts of several columns."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from .record import Record, read_lines, to_json_line
+from ...json_limits import count_values, json_problem
+from .record import VALUE_BYTES, Record, read_lines, to_json_line
 
 
 def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
     """Yield a record for each line. A value that is no object becomes the fields called like `columns`."""
     for number, line, problem in read_lines(stream):
-        if problem:
+        encoded = line.encode()
+        if problem := problem or json_problem(encoded):
             yield Record(number, error=problem)
             continue
         try:
@@ -24,7 +27,7 @@ def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
         if not isinstance(value, dict):
             values = value if isinstance(value, list) and len(columns) > 1 else [value]
             value = dict(zip(columns, values, strict=False))
-        yield Record(number, fields=value)
+        yield Record(number, fields=value, size=sys.getsizeof(line) + VALUE_BYTES * count_values(encoded))
 
 
 class JsonlWriter:

@@ -1,16 +1,18 @@
 """Plain text: one input a line, the texts of several columns with tabs between them."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from .record import Record, read_lines, to_json_line
+from .record import VALUE_BYTES, Record, read_lines, to_json_line
 
 
 def read(stream: IO[bytes], columns: Sequence[str]) -> Iterator[Record]:
     """Yield a record for each line, with a field for each of `columns`; the last one has the rest of the line."""
     for number, line, error in read_lines(stream):
         texts = line.rstrip("\r\n").split("\t", len(columns) - 1)
-        yield Record(number, fields=dict(zip(columns, texts, strict=False)), error=error)
+        fields = dict(zip(columns, texts, strict=False))
+        yield Record(number, fields=fields, error=error, size=sys.getsizeof(line) + VALUE_BYTES)
 
 
 class LineWriter:

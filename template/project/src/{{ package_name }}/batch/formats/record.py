@@ -1,4 +1,4 @@
-"""Parts that all formats share: records, the interface of a writer, and lines of limited length."""
+"""Parts that all formats share: records, the interface of a writer, and limits on what is held in memory."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +9,18 @@ from ...errors import InvalidInputError
 
 MAX_LINE_BYTES = 10_000_000
 """A longer line becomes an error of its own and is never held in memory."""
+
+MAX_COLUMNS = 2_000
+"""A file with more columns is refused: every record has as many fields, also an empty one."""
+
+MAX_CHUNK_BYTES = 20_000_000
+"""Memory of the records that are computed together. A larger record is computed alone."""
+
+VALUE_BYTES = 100
+"""Memory of a value beside its content: the object, and its place in a list or a dict."""
+
+MAX_MESSAGE_CHARACTERS = 500
+"""Maximum length of an error: it may quote names and texts of the file."""
 
 RESULT_FIELDS = ("prediction", "error")
 """Fields that the output adds to a record."""
@@ -24,6 +36,8 @@ class Record:
     fields: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
     """Why the record cannot be used, or None."""
+    size: int = 0
+    """Memory of the fields, estimated in bytes."""
 
 
 class Writer(Protocol):
@@ -39,7 +53,37 @@ class Writer(Protocol):
 def require_columns(wanted: Iterable[str], found: Sequence[str]) -> None:
     """Raise InvalidInputError if a file lacks a column."""
     if missing := [name for name in wanted if name not in found]:
-        raise InvalidInputError(f"no column called {', '.join(missing)} among {', '.join(found) or 'none'}")
+        raise InvalidInputError(shorten(f"no column called {', '.join(missing)} among {', '.join(found) or 'none'}"))
+
+
+def limit_columns(count: int) -> None:
+    """Raise InvalidInputError if a file has too many columns."""
+    if count > MAX_COLUMNS:
+        raise InvalidInputError(f"{count:,} columns; at most {MAX_COLUMNS:,} are read")
+
+
+def chunks(records: Iterable[Record], max_records: int) -> Iterator[list[Record]]:
+    """Yield lists of records, each of at most `max_records` and `MAX_CHUNK_BYTES`, or of a single larger record."""
+    chunk: list[Record] = []
+    size = 0
+    for record in records:
+        if chunk and size + record.size > MAX_CHUNK_BYTES:
+            yield chunk
+            chunk = list[Record]()
+            size = 0
+        chunk.append(record)
+        size += record.size
+        if len(chunk) == max_records:
+            yield chunk
+            chunk = list[Record]()
+            size = 0
+    if chunk:
+        yield chunk
+
+
+def shorten(message: str) -> str:
+    """Return a message of limited length."""
+    return message if len(message) <= MAX_MESSAGE_CHARACTERS else f"{message[:MAX_MESSAGE_CHARACTERS]}…"
 
 
 def text_problem(text: str) -> str | None:
