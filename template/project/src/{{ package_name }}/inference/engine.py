@@ -186,6 +186,7 @@ class Engine:
         model = self.model
 
         def preprocess() -> list[Item]:
+            model.check_request(inputs, parameters)
             items.extend(model.preprocess(inputs, parameters))
             return items
 

@@ -43,6 +43,13 @@ class InferenceModel(ABC, Generic[InputT, ParametersT, OutputT]):
     columns: ClassVar[tuple[str, ...]] = ("text",)
     """Columns of a file that hold the input."""
 
+    def check_request(self, inputs: Sequence[InputT], parameters: ParametersT) -> None:
+        """Refuse inputs that are too much for one request of a client. Called before `preprocess`; must be fast.
+
+        Raises:
+            InvalidInputError: The inputs together would take too much memory or time.
+        """
+
     @abstractmethod
     def preprocess(self, inputs: Sequence[InputT], parameters: ParametersT) -> list[Item]:
         """Return an item for each input.

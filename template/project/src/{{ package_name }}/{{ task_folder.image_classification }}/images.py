@@ -1,6 +1,8 @@
 """Open the image files that clients send."""
 
 import io
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,8 +13,21 @@ from ..errors import InvalidInputError
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 """Formats that are read. Pillow reads more, some of them by running other programs."""
 
-MAX_PIXELS = 50_000_000
-"""A small file can hold a huge image: one with more pixels is refused before it is decoded."""
+MAX_FILE_BYTES = 100_000_000
+"""Maximum size of a file that is read from a disk."""
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """Limits on an image, which its header is compared with: a small file can hold a huge image."""
+
+    max_side: int = 16_384
+    """Width and height, in pixels."""
+    max_pixels: int = 25_000_000
+    """Pixels; decoding one takes up to 10 bytes."""
+
+
+DEFAULT_LIMITS = ImageLimits()
 
 
 class ImageProcessor(Protocol):
@@ -22,19 +37,55 @@ class ImageProcessor(Protocol):
         """Return the pixels of an RGB image: (3, height, width), 32-bit floats."""
 
 
-def open_image(data: bytes) -> Image.Image:
-    """Return the image in a file, in RGB and upright.
+def open_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image:
+    """Return the image in a file, in RGB and upright; of an animation, the first frame.
 
     Raises:
-        InvalidInputError: The file is no image, is broken, or holds too many pixels.
+        InvalidInputError: The file is no image, is broken, or exceeds the limits.
     """
+    image = _open(data, limits)
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        ImageOps.exif_transpose(image, in_place=True)
+        return image if image.mode == "RGB" else image.convert("RGB")
     except Exception:  # broken files make Pillow raise nearly anything
-        raise InvalidInputError(f"an input is not an image of a known format: {', '.join(FORMATS)}") from None
-    if image.width * image.height > MAX_PIXELS:
-        raise InvalidInputError(f"an image has {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
-    try:
-        return ImageOps.exif_transpose(image).convert("RGB")
-    except Exception:  # the same
         raise InvalidInputError("an input is a broken image") from None
+
+
+def count_pixels(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> int:
+    """Return the number of pixels that the header of an image file names; nothing is decoded.
+
+    Raises:
+        InvalidInputError: The file is no image, or exceeds the limits.
+    """
+    with _open(data, limits) as image:
+        return image.width * image.height
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of an image file.
+
+    Raises:
+        InvalidInputError: It is too large.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as stream:
+        content = stream.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise InvalidInputError(f"larger than {MAX_FILE_BYTES:,} bytes")
+    return content
+
+
+def _open(data: bytes, limits: ImageLimits) -> Image.Image:
+    """Read the header of an image file."""
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise InvalidInputError(f"an image has too many pixels; at most {limits.max_pixels:,} are read") from None
+    except Exception:  # the same
+        raise InvalidInputError(f"an input is not an image of a known format: {', '.join(FORMATS)}") from None
+    width, height = image.size
+    if max(width, height) > limits.max_side:
+        raise InvalidInputError(f"an image has {width} x {height} pixels; a side has at most {limits.max_side:,}")
+    if width * height > limits.max_pixels:
+        raise InvalidInputError(f"an image has {width} x {height} pixels; at most {limits.max_pixels:,} are read")
+    return image

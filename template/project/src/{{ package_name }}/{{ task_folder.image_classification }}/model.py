@@ -10,13 +10,18 @@ from ..backends.base import Backend, BackendModel, ModelFiles
 from ..base_settings import ServiceSettings
 from ..errors import InvalidInputError
 from ..inference.batching import BatchLimits, Item
-from .images import ImageProcessor, open_image
+from .images import DEFAULT_LIMITS, ImageLimits, ImageProcessor, count_pixels, open_image, read_file
 from .labels import best_labels
 from .schemas import ImageClassificationParameters, Output
 
 
 class ImageClassificationModel(BackendModel[bytes, Any, Any]):
     """Images to labels with scores."""
+
+    image_limits: ImageLimits = DEFAULT_LIMITS
+    """Limits on each image."""
+    max_request_pixels: int | None = None
+    """Maximum number of pixels of all images of a request; None is unlimited."""
 
     def __init__(self, files: ModelFiles, backend: Backend, limits: BatchLimits) -> None:
         super().__init__(files, backend, limits)
@@ -28,7 +33,10 @@ class ImageClassificationModel(BackendModel[bytes, Any, Any]):
     @classmethod
     def load(cls, files: ModelFiles, backend: Backend, settings: ServiceSettings) -> Self:
         """Return the model, ready to predict."""
-        return cls(files, backend, BatchLimits(settings.max_batch_size))
+        model = cls(files, backend, BatchLimits(settings.max_batch_size))
+        model.image_limits = ImageLimits(settings.max_image_side, settings.max_image_pixels)
+        model.max_request_pixels = settings.max_request_pixels
+        return model
 
     @staticmethod
     def parse_text(text: str) -> bytes:
@@ -38,9 +46,22 @@ class ImageClassificationModel(BackendModel[bytes, Any, Any]):
             InvalidInputError: The file cannot be read.
         """
         try:
-            return Path(text).read_bytes()
+            return read_file(Path(text))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{text!r}: {error}") from None
         except (OSError, ValueError) as error:
             raise InvalidInputError(f"{text!r}: {getattr(error, 'strerror', None) or error}") from None
+
+    def check_request(self, inputs: Sequence[bytes], parameters: ImageClassificationParameters) -> None:
+        """Compare the headers of all images with the limits.
+
+        Raises:
+            InvalidInputError: A file is no image or too large, or all together have too many pixels.
+        """
+        pixels = sum(count_pixels(data, self.image_limits) for data in inputs)
+        if self.max_request_pixels is not None and pixels > self.max_request_pixels:
+            limit = f"at most {self.max_request_pixels:,} are read from a request"
+            raise InvalidInputError(f"{len(inputs)} images have {pixels:,} pixels; {limit}")
 
     def preprocess(self, inputs: Sequence[bytes], parameters: ImageClassificationParameters) -> list[Item]:
         """Return the pixels of each image file.
@@ -49,7 +70,7 @@ class ImageClassificationModel(BackendModel[bytes, Any, Any]):
             InvalidInputError: A file is no image.
         """
         # One image at a time is decoded: small files can hold large ones.
-        return [Item(self.processor.to_pixels(open_image(data)), parameters) for data in inputs]
+        return [Item(self.processor.to_pixels(open_image(data, self.image_limits)), parameters) for data in inputs]
 
     def collate(self, items: Sequence[Item]) -> dict[str, np.ndarray]:
         """Return the pixels of all images: (batch, 3, height, width)."""

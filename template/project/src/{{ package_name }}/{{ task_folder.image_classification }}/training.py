@@ -13,7 +13,7 @@ from ..training.classification import Labels, accuracy
 from ..training.task import Metric
 from ..training.trainer import BaseLearner, TransformersTraining
 from ..training.trainer_config import TrainerConfig
-from .images import open_image
+from .images import open_image, read_file
 
 
 class ImageClassificationConfig(TrainerConfig):
@@ -64,7 +64,7 @@ class ImageClassificationLearner(BaseLearner):
         """Open an image of an example: bytes, or a path relative to the file of examples."""
         given = image if isinstance(image, dict) else {"bytes": image} if isinstance(image, bytes) else {"path": image}
         try:
-            return open_image(given.get("bytes") or (self.images / given["path"]).read_bytes())
+            return open_image(given.get("bytes") or read_file(self.images / given["path"]))
         except (InvalidInputError, OSError) as error:
             raise InvalidInputError(f"{given.get('path') or 'an image of the examples'}: {error}") from None
 
