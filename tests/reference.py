@@ -185,8 +185,8 @@ def settings_page() -> str:
     return page(
         "Settings",
         "Every setting of `base_settings.py` is an environment variable. Its prefix is the name of the package, here\n"
-        "`MY_PROJECT_`. In containers, a variable that ends in `_FILE` names a file to read the value from. [Add\n"
-        "settings](../how-to/settings.md) of your own in `settings.py`.",
+        "`MY_PROJECT_`. A variable that ends in `_FILE` names a file to read the value from, and wins over the\n"
+        "variable itself. [Add settings](../how-to/settings.md) of your own in `settings.py`.",
         table(["Variable", "Type", "Default", "Description", "Projects"], rows),
     )
 

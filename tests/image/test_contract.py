@@ -392,12 +392,24 @@ def test_torch_has_the_threads_of_the_quota(image: Callable[[str], Image]) -> No
     assert done.stdout == "1\n"
 
 
-@pytest.mark.parametrize("name", ["HF_TOKEN", "MY_PROJECT_LOG_LEVEL"])
-def test_secrets_are_read_from_files(name: str, baked: Image, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("a 'secret' $value\n")
-    options = (f"--volume={tmp_path / 'secret'}:/run/secrets/one:ro", f"--env={name}_FILE=/run/secrets/one")
-    done = outcome(baked.name, "sh", "-c", f'echo "${name}"; printenv {name}_FILE', options=options)
-    assert done.stdout == "a 'secret' $value\n"
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("HF_TOKEN", "from huggingface_hub import get_token; print(get_token())"),
+        ("MY_PROJECT_MODEL", "from my_project.settings import Settings; print(Settings().model)"),
+    ],
+)
+def test_secrets_are_read_from_files_and_in_no_environment(name: str, code: str, baked: Image, tmp_path: Path) -> None:
+    secret = "a 'secret' $value"
+    (tmp_path / "secret").write_text(f"{secret}\n")
+    mount = f"--volume={tmp_path / 'secret'}:/run/secrets/one:ro"
+    options = (mount, f"--env={name}_FILE=/run/secrets/one", f"--env={name}=another")
+    program = f"{code}; import os, sys; sys.stdout.write(open('/proc/1/environ').read() + str(os.environ))"
+    done = outcome(baked.name, "python", "-c", program, options=options)
+    said, _, environment = done.stdout.partition("\n")
+    assert said == secret, done.stderr
+    assert "/run/secrets/one" in environment
+    assert secret not in environment
 
 
 @pytest.mark.parametrize("name", ["HF_TOKEN", "MY_PROJECT_LOG_LEVEL"])
