@@ -25,6 +25,7 @@ from my_project.server.api_keys import CHECK_SECONDS, ApiKeys
 from my_project.server.app import create_app
 from my_project.server.asgi import create
 from my_project.server.client import client_of
+from my_project.server.docs import PATHS
 
 KEY, ADMIN_KEY = "sk-a-key", "sk-key-of-the-admin"
 PUBLIC = {"/health", "/ready"}
@@ -96,7 +97,7 @@ def test_every_route_of_the_project_needs_a_key(file: Path) -> None:
             for headers in ({}, bearer("sk-of-somebody-else")):
                 answer = client.request(method, path, headers=headers, follow_redirects=False)
                 assert answer.status_code == 401, f"{method} {path}"
-                assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+                assert answer.headers["WWW-Authenticate"].startswith("Basic " if path in PATHS else "Bearer")
 
 
 def test_the_project_answers_with_a_key(file: Path) -> None:

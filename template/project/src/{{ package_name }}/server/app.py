@@ -14,7 +14,7 @@ from ..base_settings import ServiceSettings
 from ..inference.engine import AnyModel, Engine, PredictionRecorder
 from ..inference.schemas import TaskSchemas
 from ..observability import tracing
-from . import processes
+from . import docs, processes
 from .api_keys import ApiKeys
 from .error_handlers import ErrorHandler, add_error_handlers, error_response
 from .middleware.authentication import Authentication
@@ -66,10 +66,20 @@ def create_app(settings: ServiceSettings, components: ServerComponents) -> FastA
         description=components.description,
         version=components.version,
         lifespan=_lifespan(settings, components),
+        openapi_url=docs.OPENAPI_PATH if settings.docs else None,
+        docs_url=None,  # FastAPI's own pages load scripts of a CDN
+        redoc_url=None,
         telemetry={"metrics": False, "logs": False, "operation_spans": False, "exclude": tracing.is_routine},
     )
     app.state.settings = settings
-    _add_middleware(app, settings, components)
+    keys = ApiKeys(settings)
+    public = PUBLIC_PATHS | {"/metrics"} if settings.metrics_public else PUBLIC_PATHS
+    pages = docs.PATHS if settings.docs else frozenset[str]()
+    authentication = Middleware(Authentication, keys=keys, public=public, pages=pages, refuse=error_response)
+    _add_middleware(app, settings, components, authentication)
+    if settings.docs:
+        docs.add_docs(app)
+        docs.describe_keys(app, keys, public)
     add_error_handlers(app, components.error_handlers)
     for router in components.routers:
         app.include_router(router)
@@ -78,13 +88,13 @@ def create_app(settings: ServiceSettings, components: ServerComponents) -> FastA
     return app
 
 
-def _add_middleware(app: FastAPI, settings: ServiceSettings, components: ServerComponents) -> None:
+def _add_middleware(
+    app: FastAPI, settings: ServiceSettings, components: ServerComponents, authentication: Middleware
+) -> None:
     """Add the middleware, the innermost first."""
-    for each in reversed(components.middleware):
+    body_limit = Middleware(BodyLimit, max_bytes=settings.max_body_bytes, limits=components.body_limits)
+    for each in reversed([authentication, body_limit, *components.middleware]):
         app.add_middleware(each.cls, *each.args, **each.kwargs)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, limits=components.body_limits)
-    public = PUBLIC_PATHS | {"/metrics"} if settings.metrics_public else PUBLIC_PATHS
-    app.add_middleware(Authentication, keys=ApiKeys(settings), public=public, refuse=error_response)
     if settings.rate_limit_per_second:
         app.add_middleware(RateLimit, rate_per_second=settings.rate_limit_per_second, refuse=error_response)
     if not _trusts_all_hosts(settings):
