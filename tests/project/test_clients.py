@@ -4,12 +4,15 @@ import base64
 import json
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 import httpx
 import pytest
 from huggingface_hub import InferenceClient
+from huggingface_hub.errors import HfHubHTTPError
 
 from tests.conftest import rows
 from tests.installed import Make, Server, tiny_model
@@ -104,6 +107,49 @@ def test_the_clients_of_the_hub_and_of_openai_embed_texts(embedding: Server) -> 
     with pytest.raises(UnprocessableEntityError, match="check_embedding_ctx_length=False") as refused:
         client.embeddings.create(model=model.id, input=[[1, 2]])
     assert (refused.value.param, refused.value.code) == ("input", "unsupported_value")
+
+
+def test_clients_send_a_key_and_report_a_wrong_one_as_their_own_error(make_project: Make, tmp_path: Path) -> None:
+    project = make_project(package_manager="uv", hf_task="text-generation")
+    key = f"sk-{token_urlsafe(32)}"
+    settings = {"MY_PROJECT_API_KEYS": f"laptop sha256:{sha256(key.encode()).hexdigest()}"}
+    with project.served(**tiny_model(project, tmp_path), **settings) as server:
+        use_keys(server.url, key)
+        log = "".join(server.log)
+    assert "[laptop]" in log
+    assert key not in log and "sk-wrong" not in log
+
+
+def use_keys(url: str, key: str) -> None:
+    """Use a server with a key, with a wrong one and with none."""
+    from openai import AuthenticationError, OpenAI  # slow to import
+
+    messages: Any = [{"role": "user", "content": "a happy dog"}]
+    with OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
+        assert client.chat.completions.create(model="any", messages=messages, max_tokens=4).choices
+        parts = client.chat.completions.create(model="any", messages=messages, max_tokens=4, stream=True)
+        assert [part.choices for part in parts]
+    with OpenAI(base_url=f"{url}/v1", api_key="sk-wrong", max_retries=0) as client:
+        with pytest.raises(AuthenticationError, match="the API key is not valid") as refused:
+            client.models.list()
+        assert (refused.value.status_code, refused.value.code) == (401, "invalid_api_key")
+        with pytest.raises(AuthenticationError):
+            client.chat.completions.create(model="any", messages=messages, stream=True)
+    assert InferenceClient(url, token=key).text_generation("a happy dog", max_new_tokens=4)
+    with pytest.raises(HfHubHTTPError) as unknown:
+        InferenceClient(url, token="sk-wrong").text_generation("a happy dog", max_new_tokens=4)
+    assert unknown.value.response.status_code == 401
+    command = [
+        "curl",
+        "--silent",
+        "--write-out",
+        "%{http_code}",
+        "--json",
+        '{"inputs": "a happy dog"}',
+        f"{url}/predict",
+    ]
+    assert run([*command, "--oauth2-bearer", key]).stdout.endswith("200")
+    assert run(command).stdout == '{"error":"send an API key: Authorization: Bearer KEY"}401'
 
 
 def test_open_webui_lists_the_model_chats_and_asks_for_a_title(generating: Server) -> None:
