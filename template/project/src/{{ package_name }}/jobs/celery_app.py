@@ -53,7 +53,7 @@ class Broker:
 
     def __init__(self, settings: ServiceSettings) -> None:
         """Create the clients. They connect on first use."""
-        address = _address(settings)
+        address = broker_address(settings)
         self.celery = _celery(address, settings.job_timeout_seconds)
         self._redis = Redis.from_url(
             address, socket_timeout=CONNECT_TIMEOUT_SECONDS, socket_connect_timeout=CONNECT_TIMEOUT_SECONDS
@@ -155,7 +155,8 @@ def run(settings: ServiceSettings, job_types: JobTypes, load_model: Callable[[],
     return 0
 
 
-def _address(settings: ServiceSettings) -> str:
+def broker_address(settings: ServiceSettings) -> str:
+    """Return the address of Redis, with its password."""
     address = URL(settings.broker)
     if settings.broker_password:
         address = address.with_password(settings.broker_password.get_secret_value())

@@ -21,6 +21,7 @@ from .middleware.authentication import Authentication
 from .middleware.body_limit import BodyLimit
 from .middleware.rate_limit import RateLimit
 from .middleware.request_metrics import RequestMetrics
+from .middleware.request_quota import LocalCounter, RequestCounter, RequestQuota
 from .middleware.trusted_hosts import TrustedHosts, is_loopback
 from .routes.health import router as health_router
 from .routes.predict import StreamHandler, predict_router
@@ -53,6 +54,8 @@ class ServerComponents:
     body_limits: Mapping[str, int] = field(default_factory=dict)
     """Maximum size of a request body in bytes by prefix of the path, where it is not `max_body_bytes`."""
     error_handlers: Mapping[type[Exception], ErrorHandler] = field(default_factory=dict)
+    request_counter: Callable[[float], RequestCounter] | None = None
+    """Creates what counts the requests of each API key, given their rate a second; by default each process counts."""
 
 
 def create_app(settings: ServiceSettings, components: ServerComponents) -> FastAPI:
@@ -92,8 +95,14 @@ def _add_middleware(
     app: FastAPI, settings: ServiceSettings, components: ServerComponents, authentication: Middleware
 ) -> None:
     """Add the middleware, the innermost first."""
-    body_limit = Middleware(BodyLimit, max_bytes=settings.max_body_bytes, limits=components.body_limits)
-    for each in reversed([authentication, body_limit, *components.middleware]):
+    inner = [authentication]
+    if settings.quota_requests_per_second:
+        rate = settings.quota_requests_per_second
+        counter = components.request_counter(rate) if components.request_counter else LocalCounter(rate)
+        app.state.request_counter = counter
+        inner.append(Middleware(RequestQuota, counter=counter, rate_per_second=rate, refuse=error_response))
+    inner.append(Middleware(BodyLimit, max_bytes=settings.max_body_bytes, limits=components.body_limits))
+    for each in reversed([*inner, *components.middleware]):
         app.add_middleware(each.cls, *each.args, **each.kwargs)
     if settings.rate_limit_per_second:
         app.add_middleware(RateLimit, rate_per_second=settings.rate_limit_per_second, refuse=error_response)
@@ -135,6 +144,8 @@ def _lifespan(
         for service in reversed(services):
             await service.stop()
         engine.stop()
+        if settings.quota_requests_per_second:
+            await app.state.request_counter.close()
         tracing.stop()
 
     return lifespan
