@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from my_project.base_settings import ServiceSettings
@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_file="own.env")
     api_token: SecretStr | None = None
-    greetings: list[str] = []
+    greetings: list[str] = Field(default_factory=list)
     keys: str = "none"
     keys_file: Path | None = None
 

@@ -20,8 +20,8 @@ ALIKE = ("batch", "benchmark", "cli", "db", "doctor", "jobs", "observability", "
 def copy_tests(project: Path, task: str, whole: bool = True) -> list[Path]:
     """Copy the tests whose modules the project has into its folder `tests/machinery`, and return them.
 
-    The stand-in of the hub comes with them, as `machinery.hub`, and so do the lists of attacks, in `machinery/data`, and
-    the inputs that are made to hurt, as `machinery.recipes`.
+    The stand-in of the hub comes with them, as `machinery.hub`, and so do the lists of attacks, in `machinery/data`,
+    and the inputs that are made to hurt, as `machinery.recipes`.
 
     Args:
         project: Folder of a project whose package is called `my_project`.

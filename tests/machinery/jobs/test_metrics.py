@@ -23,6 +23,7 @@ from my_project.errors import InvalidInputError
 from my_project.jobs import metrics
 from my_project.jobs.context import JobContext
 from my_project.jobs.metrics import JobBacklog
+from my_project.jobs.owner import Owner
 from my_project.jobs.store import JobStore
 from my_project.jobs.types import JobType, JobTypes
 from my_project.jobs.worker import Worker
@@ -90,6 +91,11 @@ def test_jobs_are_counted_by_state_and_not_at_all_without_a_database(
     for _ in range(3):
         store.submit("predict", ARGUMENTS)
     store.claim()
+    assert registry.get_sample_value("jobs_waiting", {"owner": "default"}) == 2
+    assert registry.get_sample_value("jobs_waiting", {"owner": "me"}) is None
+    store.submit("predict", ARGUMENTS, owner=Owner("me"))
+    assert registry.get_sample_value("jobs_waiting", {"owner": "me"}) == 1
+    store.cancel(store.find("me")[0].id, "me")
     assert registry.get_sample_value("jobs", {"state": "queued"}) == 2
     assert registry.get_sample_value("jobs", {"state": "running"}) == 1
     assert registry.get_sample_value("jobs", {"state": "failed"}) == 0

@@ -51,7 +51,7 @@ def busy() -> Generator[None]:
 
 
 class JobBacklog(Collector):
-    """Number of jobs by state; no metrics while the database cannot be reached.
+    """Number of jobs by state, and of queued ones by owner; no metrics while the database cannot be reached.
 
     Every replica of the API exports the same values: aggregate them with max, not with sum.
     """
@@ -72,14 +72,18 @@ class JobBacklog(Collector):
     def _query(self) -> list[Metric]:
         try:
             counts, oldest = self._store.counts(), self._store.oldest_wait()
+            by_owner = self._store.waiting_by_owner()
         except SQLAlchemyError:  # /ready reports it
             return []
         jobs = GaugeMetricFamily("jobs", "Jobs in the database, by state.", labels=["state"])
         for state, count in counts.items():
             jobs.add_metric([state], count)
+        waiting = GaugeMetricFamily("jobs_waiting", "Queued jobs, by owner: the name of an API key.", labels=["owner"])
+        for owner, count in by_owner.items():
+            waiting.add_metric([owner], count)
         wait = GaugeMetricFamily("jobs_oldest_wait_seconds", "How long the oldest due job has waited.")
         wait.add_metric([], oldest.total_seconds())
-        return [jobs, wait]
+        return [jobs, waiting, wait]
 
 
 class StorageState(Collector):

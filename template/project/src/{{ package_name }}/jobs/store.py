@@ -256,6 +256,12 @@ class JobStore:
             rows = connection.execute(select(Job.state, func.count()).group_by(Job.state)).all()
         return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in rows}
 
+    def waiting_by_owner(self) -> dict[str, int]:
+        """Return the number of queued jobs of each owner that has any."""
+        count = select(Job.owner, func.count()).where(Job.state == JobState.QUEUED).group_by(Job.owner)
+        with self._engine.connect() as connection:
+            return dict(connection.execute(count).tuples().all())
+
     def oldest_wait(self) -> timedelta:
         """Return how long the oldest due job has waited; zero if there is none."""
         now = _now()
