@@ -46,6 +46,7 @@ class App(FastAPI):
     def __init__(self) -> None:
         """Add the routes."""
         super().__init__()
+        self.arrived = 0
         self.release = threading.Event()
         self.waiting = threading.Semaphore(0)
         self.ended = threading.Event()
@@ -69,7 +70,8 @@ class App(FastAPI):
 
     async def read(self, request: Request) -> dict[str, str]:
         """Read the body and return the headers."""
-        await request.body()
+        async for part in request.stream():
+            self.arrived += len(part)
         return dict(request.headers)
 
     async def large(self) -> StreamingResponse:
@@ -190,6 +192,7 @@ def test_endless_parts_of_a_head_are_refused_and_not_kept(port: int) -> None:
     endless = [b"a" * 60_000] * 5000
     assert status(exchange(port, b"GET /" + b"a", *endless)) == 414
     assert status(exchange(port, b"GET / HTTP/1.1\r\nA: ", *endless)) == 431
+    assert status(exchange(port, *([b"\r\n" * 30_000] * 5000))) == 431
     assert status(exchange(port, b"GET / HTTP/1.1\r\n", *([b"A: " + b"a" * 60_000 + b"\r\n"] * 5000))) == 431
     chunk = b"Transfer-Encoding: chunked\r\n\r\n1"
     assert status(exchange(port, POST + chunk + b";a=", *endless)) == 431
@@ -299,6 +302,23 @@ def test_bodies_need_a_minimum_pace(
         answer += read(connection)
     assert status(answer) == expected
     assert time.monotonic() - began < SOON_SECONDS
+
+
+def test_incomplete_bodies_are_limited_together(app: App, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_limit, "MAX_INCOMPLETE_BYTES", 3 * MAX_BODY_BYTES // 2)
+    head = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % MAX_BODY_BYTES
+    body = bytes(MAX_BODY_BYTES)
+    with closing(connect(port)) as first, closing(connect(port)) as second:
+        first.sendall(head + body[:-1])
+        while app.arrived < MAX_BODY_BYTES - 1:
+            assert is_answered(port)
+        second.sendall(head + body[:-1])
+        refused = second.recv(1 << 16)
+        assert status(refused) == 503
+        assert b"retry-after: 1\r\n" in refused
+        first.sendall(body[-1:])
+        assert status(read(first)) == 200
+    assert status(exchange(port, head + body[:-1], body[-1:])) == 200
 
 
 def test_clients_that_do_not_read_are_given_up(app: App, port: int, monkeypatch: pytest.MonkeyPatch) -> None:

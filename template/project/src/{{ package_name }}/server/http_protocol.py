@@ -74,6 +74,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._places = _PLACES[server_state]
         self.limit_concurrency = None  # uvicorn would refuse health checks, too
         self._application: Any = self.app
+        self.url = b""  # before the first request, too
         self._in_head = self._in_body = False
         self._unparsed = 0  # bytes since data that ended a head or a body, or had a part of a body
         self._refusal = (400, "not a valid HTTP request")
