@@ -45,6 +45,7 @@ def open_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image
     """
     image = _open(data, limits)
     try:
+        image.load()
         ImageOps.exif_transpose(image, in_place=True)
         return image if image.mode == "RGB" else image.convert("RGB")
     except Exception:  # broken files make Pillow raise nearly anything

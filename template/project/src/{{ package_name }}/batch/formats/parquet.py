@@ -93,7 +93,9 @@ def _convert(batch: Any, sizes: Sequence[int]) -> Iterator[Record]:
         yield Record(0, error=f"larger than {MAX_RECORD_BYTES:,} bytes")
         return
     try:
-        rows = batch.to_pylist()
+        columns = [each.dictionary_decode() if hasattr(each, "dictionary") else each for each in batch.columns]
+        values = zip(*(each.to_pylist() for each in columns), strict=True)
+        rows = [dict(zip(batch.schema.names, row, strict=True)) for row in values]
     except (ValueError, LookupError, OverflowError, TypeError) as error:  # not UTF-8, or a time that Python has not
         if len(sizes) == 1:
             yield Record(0, error=shorten(f"cannot be read: {error}"))

@@ -82,7 +82,8 @@ def chunks(records: Iterable[Record], max_records: int) -> Iterator[list[Record]
 
 
 def shorten(message: str) -> str:
-    """Return a message of limited length."""
+    """Return a message as one line of limited length."""
+    message = " ".join(message[: 2 * MAX_MESSAGE_CHARACTERS].split())
     return message if len(message) <= MAX_MESSAGE_CHARACTERS else f"{message[:MAX_MESSAGE_CHARACTERS]}…"
 
 
