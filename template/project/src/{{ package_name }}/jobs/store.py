@@ -258,9 +258,10 @@ class JobStore:
 
     def waiting_by_owner(self) -> dict[str, int]:
         """Return the number of queued jobs of each owner that has any."""
-        count = select(Job.owner, func.count()).where(Job.state == JobState.QUEUED).group_by(Job.owner)
+        waiting = func.count().label("waiting")
+        count = select(Job.owner, waiting).where(Job.state == JobState.QUEUED).group_by(Job.owner)
         with self._engine.connect() as connection:
-            return dict(connection.execute(count).tuples().all())
+            return {row.owner: row.waiting for row in connection.execute(count)}
 
     def oldest_wait(self) -> timedelta:
         """Return how long the oldest due job has waited; zero if there is none."""
