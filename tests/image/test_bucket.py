@@ -35,7 +35,7 @@ def system(seaweedfs: None, project: Callable[[str], Path], tags: list[str]) -> 
     tags.append("slipway-test-bucket")
     system = System(folder)
     try:
-        for arguments in (["build"], ["run", "--rm", "-T", "api", "train"]):
+        for arguments in (["build"], ["run", "--rm", "-T", "train"]):
             done = system.compose(*arguments)
             assert done.returncode == 0, done.stdout + done.stderr
         system.up("--scale=schedule=0")
@@ -44,9 +44,9 @@ def system(seaweedfs: None, project: Callable[[str], Path], tags: list[str]) -> 
         system.down()
 
 
-def command(system: System, *arguments: str) -> str:
-    """Return the output of a command in a new container, which must succeed."""
-    done = system.compose("run", "--rm", "--no-deps", "-T", "api", *arguments)
+def command(system: System, *arguments: str, service: str = "api") -> str:
+    """Return the output of a command in a new container of a service, which must succeed."""
+    done = system.compose("run", "--rm", "--no-deps", "-T", service, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
 
@@ -61,7 +61,7 @@ def test_files_and_versions_are_in_the_bucket(system: System) -> None:
     result = client.get(f"/files/{job['result']['target']}").raise_for_status()
     assert len(result.text.splitlines()) == 1000
     before = client.get("/health").json()["revision"]
-    trained = command(system, "train", "--force")
+    trained = command(system, "train", "--force", service="train")
     assert system.served(before) == trained
     inside = system.compose(
         "exec", "-T", "worker", "slipway-test-bucket", "models", "--json"
@@ -70,15 +70,67 @@ def test_files_and_versions_are_in_the_bucket(system: System) -> None:
     assert system.compose("exec", "-T", "worker", "find", "/data", "/models", "-name", "*.jsonl").stdout == ""
 
 
+WRITES = """
+import s3fs
+bucket = s3fs.S3FileSystem(use_listings_cache=False)
+[version] = [path for path in bucket.find("app/models") if path.endswith("manifest.json")][:1]
+assert bucket.cat_file(version)
+bucket.pipe_file("app/files/own", b"own")
+multipart = bucket.call_s3("create_multipart_upload", Bucket="app", Key="files/parts")["UploadId"]
+attempts = {
+    "write": lambda: bucket.pipe_file("app/models/evil", b"evil"),
+    "overwrite": lambda: bucket.pipe_file(version, b"evil"),
+    "copy": lambda: bucket.cp_file("app/files/own", "app/models/evil"),
+    "delete": lambda: bucket.rm_file(version),
+    "multipart": lambda: bucket.call_s3("create_multipart_upload", Bucket="app", Key="models/evil"),
+    "part": lambda: bucket.call_s3(
+        "upload_part", Bucket="app", Key="models/evil", PartNumber=1, UploadId=multipart, Body=b"evil"
+    ),
+    "policy": lambda: bucket.call_s3(
+        "put_bucket_policy",
+        Bucket="app",
+        Policy='{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}',
+    ),
+    "up": lambda: bucket.pipe_file("app/files/../models/evil", b"evil"),
+    "slashes": lambda: bucket.pipe_file("app//models/evil", b"evil"),
+    "beside": lambda: bucket.pipe_file("app/filesystem", b"evil"),
+    "remove": lambda: bucket.call_s3("delete_bucket", Bucket="app"),
+    "another": lambda: bucket.mkdir("another"),
+}
+before = sorted(bucket.find("app/models"))
+bucket.call_s3("delete_objects", Bucket="app", Delete={"Objects": [{"Key": version.partition("/")[2]}]})
+for name, attempt in attempts.items():
+    try:
+        attempt()
+    except OSError as error:
+        continue
+    print("not refused:", name)
+assert sorted(bucket.find("app/models")) == before, "some version changed"
+print("tried", len(attempts))
+"""
+
+
+def test_the_key_of_uploads_reads_models_and_cannot_change_them(system: System) -> None:
+    for service in ("api", "worker"):
+        done = system.compose("exec", "-T", service, "python", "-c", WRITES)
+        assert (done.returncode, done.stdout) == (0, "tried 12\n"), done.stdout + done.stderr
+        assert "trainer" not in system.compose("exec", "-T", service, "ls", "/run/secrets").stdout
+    refused = system.compose("run", "--rm", "--no-deps", "-T", "api", "train", "--force")
+    assert refused.returncode == 1
+    assert "Access Denied" in refused.stderr.strip().splitlines()[-1]
+
+
 def test_nobody_reaches_the_bucket_without_its_password_which_is_nowhere(system: System) -> None:
-    password = (system.folder / "secrets/bucket_credentials").read_text().split(" = ")[-1]
-    assert len(password) == 64
+    files = [system.folder / "secrets" / f"{name}_credentials" for name in ("bucket", "trainer")]
+    passwords = [file.read_text().split(" = ")[-1] for file in files]
+    assert [len(password) for password in passwords] == [64, 64]
     containers = system.compose("ps", "--all", "--quiet").stdout.split()
-    assert password not in docker("inspect", *containers).stdout
-    for container in system.compose("ps", "--quiet").stdout.split():
-        assert password not in docker("top", container, "-eo", "pid,args").stdout
     logs = system.compose("logs")
-    assert password not in logs.stdout + logs.stderr
+    for password in passwords:
+        assert password not in docker("inspect", *containers).stdout
+        for container in system.compose("ps", "--quiet").stdout.split():
+            assert password not in docker("top", container, "-eo", "pid,args").stdout
+        assert password not in logs.stdout + logs.stderr
     [bucket] = system.containers("bucket")
     told = json.loads(docker("inspect", bucket).stdout)[0]
     assert told["HostConfig"]["ReadonlyRootfs"] and told["Config"]["User"] == "seaweed"
@@ -103,7 +155,9 @@ def test_the_database_moves_from_one_kind_to_another_and_back(system: System) ->
     first, second, third = (f"s3://app/backups/{name}.jsonl.gz" for name in ("postgres", "sqlite", "again"))
     system.compose("stop", "--timeout=10", "api", "worker")
     command(system, "backup", first)
-    sqlite = "env -u MY_PROJECT_DATABASE_PASSWORD MY_PROJECT_DATABASE=sqlite:////tmp/jobs.sqlite slipway-test-bucket"
+    sqlite = (
+        "env -u MY_PROJECT_DATABASE_PASSWORD_FILE MY_PROJECT_DATABASE=sqlite:////tmp/jobs.sqlite slipway-test-bucket"
+    )
     command(system, "sh", "-ec", f"{sqlite} restore {first}; {sqlite} backup {second}")
     refused = system.compose("run", "--rm", "--no-deps", "-T", "api", "restore", second)
     assert refused.returncode == 1

@@ -10,7 +10,14 @@ import pytest
 from tests.conftest import need_program
 from tests.template.test_questions import JINJA
 
-NAMES = ["database_password", "broker_password", "bucket_credentials", "flower_password", "grafana_password"]
+NAMES = [
+    "database_password",
+    "broker_password",
+    "bucket_credentials",
+    "trainer_credentials",
+    "flower_password",
+    "grafana_password",
+]
 
 
 @pytest.fixture
@@ -68,6 +75,8 @@ def test_passwords_are_long_random_and_stay(script: Path) -> None:
     assert {name: (folder / name).read_text() for name in NAMES} == first
     found = re.findall(r"[0-9a-f]{64}", "\n".join(first.values()))
     assert len(set(found)) == len(NAMES)
-    credentials = configparser.ConfigParser()
-    credentials.read_string(first["bucket_credentials"])
-    assert set(credentials["default"]) == {"aws_access_key_id", "aws_secret_access_key"}
+    for name, key in {"bucket_credentials": "app", "trainer_credentials": "trainer"}.items():
+        credentials = configparser.ConfigParser()
+        credentials.read_string(first[name])
+        assert set(credentials["default"]) == {"aws_access_key_id", "aws_secret_access_key"}
+        assert credentials["default"]["aws_access_key_id"] == key
