@@ -1,5 +1,7 @@
 """A platform on the real engine, run as in production: what its tests and its measurements share."""
 
+import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +10,41 @@ from typing import Any
 
 import httpx
 
-from tests.engine import PATIENCE, attempt
+from tests.engine import PATIENCE, attempt, docker
 
 ENDS = ("succeeded", "failed", "cancelled")
+
+SCAN = """
+import asyncio, json, sys
+
+async def answers(address, port):
+    # True if something listens, False if nothing does, None if no packet arrives
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(address, port), 3)
+        writer.close()
+        return True
+    except ConnectionRefusedError:
+        return False
+    except (OSError, TimeoutError):
+        return None
+
+async def scan(address):
+    if await answers(address, 1) is None:
+        return None
+    found = []
+    for first in range(1, 65536, 500):
+        ports = range(first, min(first + 500, 65536))
+        listening = await asyncio.gather(*(answers(address, port) for port in ports))
+        found += [port for port, is_open in zip(ports, listening) if is_open]
+    return found
+
+async def main():
+    addresses = sys.argv[1:]
+    print(json.dumps(dict(zip(addresses, await asyncio.gather(*map(scan, addresses))))))
+
+asyncio.run(main())
+"""
+"""Prints the open TCP ports of each address, or null for an address that no packet reaches."""
 
 
 class System:
@@ -55,6 +89,40 @@ class System:
     def client(self) -> httpx.Client:
         """A client of one of the APIs."""
         return httpx.Client(base_url=self.addresses()[0], timeout=30)
+
+    def reached(self, network: str) -> dict[str, set[int]]:
+        """Return the TCP ports of each service that a new container in a network of the project reaches.
+
+        It tries each port of each container at its address in every network.
+        """
+        inspected = json.loads(docker("inspect", *self.compose("ps", "--quiet").stdout.split()).stdout)
+        labels = [{k.rpartition(".")[2]: v for k, v in each["Config"]["Labels"].items()} for each in inspected]
+        places = {
+            where["IPAddress"]: label["service"]
+            for each, label in zip(inspected, labels, strict=True)
+            for where in each["NetworkSettings"]["Networks"].values()
+        }
+        [image] = {
+            each["Config"]["Image"] for each, label in zip(inspected, labels, strict=True) if label["service"] == "api"
+        }
+        options = [f"--network={labels[0]['project']}_{network}", "--entrypoint=python"]
+        done = docker("run", "--rm", *options, image, "-c", SCAN, *places)
+        found: dict[str, set[int]] = {}
+        for address, ports in json.loads(done.stdout).items():
+            if ports is not None:
+                found.setdefault(places[address], set()).update(ports)
+        return found
+
+    def listed(self, network: str) -> dict[str, set[int]]:
+        """Return the ports of each running service that docs/before-you-expose-it.md lists for a network."""
+        page = (self.folder / "docs/before-you-expose-it.md").read_text("utf-8")
+        rows = re.findall(r"^\| `(\w+)` \| ([\d, ]+) \| [^|]+ \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE)
+        running = {each for each, *_ in rows if self.containers(each)}
+        return {
+            name: {int(port) for port in ports.split(",")}
+            for name, ports, networks in rows
+            if name in running and network in networks.split(", ")
+        }
 
     def put(self, name: str, content: str) -> None:
         """Write a file into the storage."""

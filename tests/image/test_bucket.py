@@ -71,12 +71,23 @@ def test_files_and_versions_are_in_the_bucket(system: System) -> None:
 
 
 WRITES = """
+import socket, ssl
 import s3fs
 bucket = s3fs.S3FileSystem(use_listings_cache=False)
 [version] = [path for path in bucket.find("app/models") if path.endswith("manifest.json")][:1]
 assert bucket.cat_file(version)
 bucket.pipe_file("app/files/own", b"own")
 multipart = bucket.call_s3("create_multipart_upload", Bucket="app", Key="files/parts")["UploadId"]
+tls = ssl.create_default_context()
+tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+tls.set_alpn_protocols(["h2"])
+
+def grpc(connection):
+    # The server of gRPC answers the preface of HTTP/2 with its settings.
+    connection.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+    if not connection.recv(9):
+        raise ConnectionError("closed")
+
 attempts = {
     "write": lambda: bucket.pipe_file("app/models/evil", b"evil"),
     "overwrite": lambda: bucket.pipe_file(version, b"evil"),
@@ -96,6 +107,8 @@ attempts = {
     "beside": lambda: bucket.pipe_file("app/filesystem", b"evil"),
     "remove": lambda: bucket.call_s3("delete_bucket", Bucket="app"),
     "another": lambda: bucket.mkdir("another"),
+    "gRPC": lambda: grpc(socket.create_connection(("bucket", 18333), 10)),
+    "gRPC with TLS": lambda: grpc(tls.wrap_socket(socket.create_connection(("bucket", 18333), 10))),
 }
 before = sorted(bucket.find("app/models"))
 bucket.call_s3("delete_objects", Bucket="app", Delete={"Objects": [{"Key": version.partition("/")[2]}]})
@@ -113,11 +126,16 @@ print("tried", len(attempts))
 def test_the_key_of_uploads_reads_models_and_cannot_change_them(system: System) -> None:
     for service in ("api", "worker"):
         done = system.compose("exec", "-T", service, "python", "-c", WRITES)
-        assert (done.returncode, done.stdout) == (0, "tried 12\n"), done.stdout + done.stderr
+        assert (done.returncode, done.stdout) == (0, "tried 14\n"), done.stdout + done.stderr
         assert "trainer" not in system.compose("exec", "-T", service, "ls", "/run/secrets").stdout
     refused = system.compose("run", "--rm", "--no-deps", "-T", "api", "train", "--force")
     assert refused.returncode == 1
     assert "Access Denied" in refused.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("network", ["public", "inside"])
+def test_a_container_of_a_network_reaches_what_the_page_lists(system: System, network: str) -> None:
+    assert system.reached(network) == system.listed(network)
 
 
 def test_nobody_reaches_the_bucket_without_its_password_which_is_nowhere(system: System) -> None:

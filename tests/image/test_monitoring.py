@@ -242,6 +242,11 @@ def test_what_stands_beside_the_api_has_no_rights_and_tells_no_password(system: 
     assert not any(each["HostConfig"]["PortBindings"] for each in system.inspect("api") + system.inspect("prometheus"))
 
 
+@pytest.mark.parametrize("network", ["public", "inside"])
+def test_a_container_of_a_network_reaches_what_the_page_lists(system: Observed, network: str) -> None:
+    assert system.reached(network) == system.listed(network)
+
+
 def test_flower_shows_workers_and_jobs_to_those_who_know_the_password(system: Observed) -> None:
     url = f"http://127.0.0.1:{system.port('flower', 5555)}"
     for path in ("/", "/api/workers", "/api/tasks"):

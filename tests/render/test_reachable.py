@@ -9,7 +9,14 @@ import yaml
 
 from tests.trees import Tree, rendered
 
-LISTENS = {"api": "8000", "worker": "9100", "flower": "5555", "redis": "6379", "postgres": "5432", "bucket": "8333"}
+LISTENS = {
+    "api": "8000",
+    "worker": "9100",
+    "flower": "5555",
+    "redis": "6379",
+    "postgres": "5432",
+    "bucket": "8333, 18333",
+}
 LISTENS |= {"grafana": "3000", "prometheus": "9090", "proxy": "80, 443"}
 """Ports on which the program of each service listens for others; no other service listens."""
 
