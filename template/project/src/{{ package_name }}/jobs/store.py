@@ -117,10 +117,10 @@ class JobStore:
                         raise QuotaExceededError(f"{max_waiting:,} jobs are waiting already: submit it later")
                 session.add(job)
             return job, True
-        except (IntegrityError, QuotaExceededError):
+        except (IntegrityError, QuotaExceededError) as error:
             existing = self.find_key(key, owner.name) if key else None
             if existing is None:
-                raise
+                raise error from None
         if (existing.kind, existing.arguments) != (kind, arguments):
             raise IdempotencyConflictError("the key was used for another job")
         return existing, False

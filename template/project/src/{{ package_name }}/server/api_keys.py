@@ -43,7 +43,7 @@ LOCK_SECONDS = 10
 
 NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 
-LINE = re.compile(rf"({NAME})[ \t]+sha256:([0-9a-f]{{64}})([ \t]+admin)?", re.ASCII)
+LINE = re.compile(rf"({NAME})" + r"[ \t]+sha256:([0-9a-f]{64})([ \t]+admin)?", re.ASCII)
 
 FORMAT = "expected NAME sha256:HASH, and optionally admin"
 

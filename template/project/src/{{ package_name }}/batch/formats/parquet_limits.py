@@ -93,7 +93,7 @@ def read_footer(stream: IO[bytes]) -> list[RowGroup]:
     try:
         groups = _struct(stream.read(size), 0, _FILE)[0][4, _LIST]
         return [RowGroup(group[3, _I64], [_chunk(each[3, _STRUCT]) for each in group[1, _LIST]]) for group in groups]
-    except (IndexError, KeyError):
+    except LookupError:
         raise InvalidInputError("a damaged Parquet file: its footer cannot be read") from None
 
 
@@ -281,11 +281,11 @@ def _page(stream: IO[bytes], start: int) -> _Page:
         try:
             fields, length = _struct(data, 0, _PAGE)
             sizes = fields[2, _I32], fields[3, _I32]
-            body = next(fields[each, _STRUCT] for each in (5, 7, 8) if (each, _STRUCT) in fields)
-            values = body[1, _I32]
+            kind = next((each for each in (5, 7, 8) if (each, _STRUCT) in fields), 5)
+            values = fields[kind, _STRUCT][1, _I32]
         except IndexError:
             continue
-        except (KeyError, StopIteration):
+        except KeyError:
             break
         if min(*sizes, values) < 0:
             break
