@@ -66,7 +66,7 @@ IMAGES = [
     Recipe("a billion pixels", "image/png", lambda: png_header(32_000, 32_000), "an image has too many pixels"),
     Recipe("2 billion wide", "image/png", lambda: png_header(2_147_483_647, 1), "an image has too many pixels"),
     Recipe("no pixels", "image/png", lambda: png_header(8, 8), "broken image"),
-    Recipe("texts of 50 MB", "image/png", texts),
+    Recipe("texts of 50 MB", "image/png", texts, "too much text"),
     Recipe("progressive", "image/jpeg", lambda: saved("RGB", (5000, 5000), "JPEG", progressive=True)),
     Recipe("CMYK", "image/jpeg", lambda: saved("CMYK", (5000, 5000), "JPEG")),
     Recipe("rotated", "image/jpeg", rotated),

@@ -204,21 +204,49 @@ def test_what_nobody_wants_any_more_is_not_computed() -> None:
         left.result(0)
 
 
+def test_small_requests_do_not_wait_for_large_ones_which_come_one_after_the_other() -> None:
+    batcher = Batcher(Machine().compute, BatchLimits(), max_queue=16)
+    gate, preparing = threading.Event(), threading.Semaphore(0)
+
+    def prepare(number: int) -> list[Item]:
+        preparing.release()
+        assert gate.wait(TIMEOUT_SECONDS)
+        return [Item(number, None)]
+
+    large = [batcher.submit(1, lambda number=number: prepare(number), lambda: True) for number in range(2)]
+    assert batcher.submit(1, lambda: [Item(7, None)]).result(TIMEOUT_SECONDS) == [700]
+    assert preparing.acquire(timeout=TIMEOUT_SECONDS)
+    assert not preparing.acquire(blocking=False), "the second takes its memory later"
+    refused = batcher.submit(1, lambda: prepare(2), lambda: True)
+    with pytest.raises(QueueFullError, match="2 inputs of large requests"):
+        refused.result(TIMEOUT_SECONDS)
+    large[1].cancel()
+    gate.set()
+    assert large[0].result(TIMEOUT_SECONDS) == [0]
+    assert batcher.submit(5, lambda: [Item(8, None)] * 5, lambda: True).result(TIMEOUT_SECONDS) == [800] * 5
+    batcher.close()
+    assert not preparing.acquire(blocking=False), "what nobody wants any more is not prepared"
+
+
 def test_what_cannot_be_prepared_fails_alone() -> None:
     machine = Machine()
     batcher = Batcher(machine.compute, BatchLimits())
 
     unhashable: Any = {}
 
-    def refuse() -> list[Item]:
+    def refuse() -> Any:
         raise PoisonError
 
     refused = batcher.submit(1, refuse)
+    unmeasured = batcher.submit(1, lambda: [Item(1, None)], refuse)
+    refused_large = batcher.submit(1, refuse, lambda: True)
     lacking = batcher.submit(2, lambda: [Item(1, None)])
     uncut = batcher.submit(1, lambda: [Item(1, None, group=unhashable)])
     served = batcher.submit(1, lambda: [Item(2, None)])
     batcher.close()
     assert isinstance(refused.exception(0), PoisonError)
+    assert isinstance(unmeasured.exception(0), PoisonError)
+    assert isinstance(refused_large.exception(0), PoisonError)
     assert isinstance(lacking.exception(0), RuntimeError)
     assert isinstance(uncut.exception(0), TypeError)
     assert served.result(0) == [200]

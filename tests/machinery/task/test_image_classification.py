@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from example import INPUTS
 from machinery.recipes import Recipe
-from machinery.recipes.images import IMAGES
+from machinery.recipes.images import IMAGES, saved
 from PIL import Image
 
 from my_project.errors import InvalidInputError
@@ -56,6 +56,16 @@ def test_the_pixels_of_a_request_are_limited_together(
     model.check_request(INPUTS[:1], Parameters())
     with pytest.raises(InvalidInputError, match="2 images have 2,400 pixels; at most 2,399"):
         model.check_request(INPUTS[:1] * 2, Parameters())
+
+
+def test_images_that_take_long_to_decode_are_large(model: ImageClassificationModel) -> None:
+    assert not model.is_large(INPUTS[:1])
+    assert model.is_large([saved("1", (2000, 1001), "PNG")])
+    assert model.is_large([saved("1", (1000, 1001), "PNG")] * 2)
+    assert model.is_large([saved("1", (8, 8), "PNG")] * 5)
+    assert model.is_large([b"no image" * 100_000]), "without a look at the header, which may be large itself"
+    with pytest.raises(InvalidInputError, match="known format"):
+        model.is_large([b"no image"])
 
 
 def test_a_file_that_does_not_end_is_refused(model: ImageClassificationModel) -> None:

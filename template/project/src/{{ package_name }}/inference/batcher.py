@@ -30,6 +30,9 @@ FOLLOWER_WAIT_RATIO = 0.3
 MAX_FOLLOWER_WAIT_SECONDS = 0.04
 """Maximum wait for the clients just answered."""
 
+LARGE_RATIO = 1 / 8
+"""Part of the queue that large requests may take, so that they leave room for small ones."""
+
 
 @dataclass(frozen=True)
 class BatchReport:
@@ -61,6 +64,8 @@ class _Request:
 
     count: int
     submitted: float
+    preprocess: Callable[[], Sequence[Item]]
+    is_large: Callable[[], bool]
     future: Answer = field(default_factory=Answer)
     results: dict[int, Any] = field(default_factory=dict)
 
@@ -124,6 +129,8 @@ class Batcher:
         self._preprocessed = False  # whether no further item can arrive
         self._changed = threading.Condition()
         self._preprocessor = ThreadPoolExecutor(1, "preprocess")
+        self._large_preprocessor = ThreadPoolExecutor(1, "preprocess-large")
+        self._large = 0  # inputs of large requests that are not preprocessed
         self._threads = [
             threading.Thread(target=self._run, args=[number], name="compute", daemon=True)
             for number in range(parallel_batches)
@@ -136,26 +143,31 @@ class Batcher:
         """Number of inputs accepted and not answered yet."""
         return self._accepted
 
-    def submit(self, count: int, preprocess: Callable[[], Sequence[Item]]) -> Answer:
+    def submit(
+        self, count: int, preprocess: Callable[[], Sequence[Item]], is_large: Callable[[], bool] = lambda: False
+    ) -> Answer:
         """Return the future results of `count` inputs; cancel it when they are not needed any more.
 
-        The future raises what `preprocess` and `compute` raise.
+        The future raises what `is_large`, `preprocess` and `compute` raise.
 
         Args:
             count: Number of inputs.
             preprocess: Returns that many items; called in a thread.
+            is_large: Whether `preprocess` takes so long that others must not wait for it. Large requests have a thread
+                of their own, one after the other: each may take much memory. Must be fast; called in a thread.
 
         Raises:
-            QueueFullError: Too many inputs are waiting. The future raises it after `max_wait_seconds`.
+            QueueFullError: Too many inputs are waiting. The future raises it after `max_wait_seconds`, and at once if
+                too many inputs of large requests are waiting.
         """
-        request = _Request(count, time.monotonic())
+        request = _Request(count, time.monotonic(), preprocess, is_large)
         with self._changed:
             if self._closed:
                 raise QueueFullError("the server is shutting down")
             if self._accepted and self._accepted + count > self._max_queue:
                 raise QueueFullError(f"{self._accepted} inputs are waiting already")
             self._accepted += count
-            self._preprocessor.submit(self._preprocess, request, preprocess)
+            self._preprocessor.submit(self._begin, request)
         request.future.add_done_callback(lambda _: self._leave(count))
         return request.future
 
@@ -164,6 +176,7 @@ class Batcher:
         with self._changed:
             self._closed = True
         self._preprocessor.shutdown()
+        self._large_preprocessor.shutdown()
         with self._changed:
             self._preprocessed = True
             self._changed.notify_all()
@@ -174,11 +187,35 @@ class Batcher:
         with self._changed:
             self._accepted -= count
 
-    def _preprocess(self, request: _Request, preprocess: Callable[[], Sequence[Item]]) -> None:
+    def _begin(self, request: _Request) -> None:
+        """Preprocess a small request; pass a large one on."""
         if not self._is_wanted(request):
             return
         try:
-            items = list(preprocess())
+            is_large = request.is_large()
+        except Exception as error:
+            request.fail(error)
+            return
+        if not is_large:
+            self._preprocess(request)
+            return
+        with self._changed:
+            waiting, count = self._large, request.count
+            if waiting and waiting + count > self._max_queue * LARGE_RATIO:
+                request.fail(QueueFullError(f"{waiting} inputs of large requests are waiting already"))
+                return
+            self._large += count
+        self._large_preprocessor.submit(self._preprocess_large, request)
+
+    def _preprocess_large(self, request: _Request) -> None:
+        if self._is_wanted(request):
+            self._preprocess(request)
+        with self._changed:
+            self._large -= request.count
+
+    def _preprocess(self, request: _Request) -> None:
+        try:
+            items = list(request.preprocess())
             if len(items) != request.count:
                 raise RuntimeError(f"{request.count} inputs made {len(items)} items")
             list(self._limits.split(items, lambda item: item))  # items that cannot be split must fail alone, here

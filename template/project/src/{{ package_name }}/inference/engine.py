@@ -190,18 +190,22 @@ class Engine:
             items.extend(model.preprocess(inputs, parameters))
             return items
 
-        predictions = await self.compute(len(inputs), preprocess)
+        predictions = await self.compute(len(inputs), preprocess, lambda: model.is_large(inputs))
         return [(prediction, item.size) for prediction, item in zip(predictions, items, strict=True)]
 
-    async def compute(self, count: int, preprocess: Callable[[], Sequence[Item]]) -> list[Any]:
+    async def compute(
+        self, count: int, preprocess: Callable[[], Sequence[Item]], is_large: Callable[[], bool] = lambda: False
+    ) -> list[Any]:
         """Return the results of `count` items, which `preprocess` returns; it is called in a thread.
+
+        So is `is_large`: whether `preprocess` takes so long that others must not wait for it.
 
         Raises:
             NotReadyError: The model is not loaded.
             QueueFullError: Too many inputs are waiting.
         """
         submitted = time.monotonic()
-        answer = self._require_loaded().batcher.submit(count, preprocess)
+        answer = self._require_loaded().batcher.submit(count, preprocess, is_large)
         metrics.QUEUE_DEPTH.inc(count)
         answer.add_done_callback(lambda _: metrics.QUEUE_DEPTH.dec(count))
         # The batcher checks its queue between batches only, and one can take long.

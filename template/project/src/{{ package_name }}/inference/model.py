@@ -29,7 +29,10 @@ def loading(path: Path) -> Generator[Path]:
 
 
 class InferenceModel(ABC, Generic[InputT, ParametersT, OutputT]):
-    """A loaded model. One thread at a time calls `preprocess`; up to `parallel_batches` call `predict_batch`."""
+    """A loaded model.
+
+    Two threads call `preprocess`, one of them for large requests; up to `parallel_batches` call `predict_batch`.
+    """
 
     name: str
     revision: str | None
@@ -49,6 +52,16 @@ class InferenceModel(ABC, Generic[InputT, ParametersT, OutputT]):
         Raises:
             InvalidInputError: The inputs together would take too much memory or time.
         """
+
+    def is_large(self, inputs: Sequence[InputT]) -> bool:
+        """Return whether inputs take so long to prepare that those of others must not wait for them.
+
+        Called before `check_request`, for one request after the other; must be fast.
+
+        Raises:
+            InvalidInputError: The model cannot take an input.
+        """
+        return False
 
     @abstractmethod
     def preprocess(self, inputs: Sequence[InputT], parameters: ParametersT) -> list[Item]:

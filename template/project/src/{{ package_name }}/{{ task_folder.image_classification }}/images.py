@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from ..errors import InvalidInputError
 
@@ -15,6 +15,11 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 MAX_FILE_BYTES = 100_000_000
 """Maximum size of a file that is read from a disk."""
+
+MAX_TEXT_BYTES = 2_000_000
+"""Maximum size of the texts in a PNG file, unpacked. Pillow unpacks them with the header, some 300 bytes in 1 µs."""
+
+vars(PngImagePlugin)["MAX_TEXT_MEMORY"] = MAX_TEXT_BYTES
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,10 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError:
         raise InvalidInputError(f"an image has too many pixels; at most {limits.max_pixels:,} are read") from None
-    except Exception:  # the same
+    except Exception as error:  # the same
+        if "text chunks" in str(error):
+            limit = f"at most {MAX_TEXT_BYTES:,} bytes are read"
+            raise InvalidInputError(f"a PNG file has too much text; {limit}") from None
         raise InvalidInputError(f"an input is not an image of a known format: {', '.join(FORMATS)}") from None
     width, height = image.size
     if max(width, height) > limits.max_side:

@@ -14,6 +14,15 @@ from .images import DEFAULT_LIMITS, ImageLimits, ImageProcessor, count_pixels, o
 from .labels import best_labels
 from .schemas import ImageClassificationParameters, Output
 
+SMALL_INPUTS = 4
+"""Maximum number of images of a request that is prepared at once; others wait for larger ones."""
+
+SMALL_BYTES = 500_000
+"""Maximum size of all files of such a request. Reading a header takes up to 50 ms for 500 KB."""
+
+SMALL_PIXELS = 2_000_000
+"""Maximum number of pixels of all images of such a request. Preparing them takes 10 to 30 ms."""
+
 
 class ImageClassificationModel(BackendModel[bytes, Any, Any]):
     """Images to labels with scores."""
@@ -62,6 +71,16 @@ class ImageClassificationModel(BackendModel[bytes, Any, Any]):
         if self.max_request_pixels is not None and pixels > self.max_request_pixels:
             limit = f"at most {self.max_request_pixels:,} are read from a request"
             raise InvalidInputError(f"{len(inputs)} images have {pixels:,} pixels; {limit}")
+
+    def is_large(self, inputs: Sequence[bytes]) -> bool:
+        """Return whether the images take long to decode.
+
+        Raises:
+            InvalidInputError: A file is no image or too large.
+        """
+        if len(inputs) > SMALL_INPUTS or sum(map(len, inputs)) > SMALL_BYTES:
+            return True
+        return sum(count_pixels(data, self.image_limits) for data in inputs) > SMALL_PIXELS
 
     def preprocess(self, inputs: Sequence[bytes], parameters: ImageClassificationParameters) -> list[Item]:
         """Return the pixels of each image file.
