@@ -28,8 +28,8 @@ class ImageLimits:
 
     max_side: int = 16_384
     """Width and height, in pixels."""
-    max_pixels: int = 25_000_000
-    """Pixels; decoding one takes up to 10 bytes."""
+    max_pixels: int = 16_000_000
+    """Pixels; decoding one takes up to 14 bytes."""
 
 
 DEFAULT_LIMITS = ImageLimits()
