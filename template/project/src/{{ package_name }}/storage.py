@@ -75,6 +75,9 @@ MIN_FREE_BYTES = 10_000_000
 PROBE_BYTES = 4096
 """Size of the file that finds out whether a folder can be written."""
 
+READ_ONLY_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""Error numbers of a folder that must not be written."""
+
 DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Error numbers of a disk, quota or file size limit that is exhausted."""
 
@@ -152,10 +155,11 @@ class Storage:
 
         A bucket is not asked: it has no free space that clients may know.
         """
-        if not self._is_local or not Path(self._root).is_dir():
+        if not self._is_local:
             return
         probe = Path(self._root, f".{uuid.uuid4().hex}.part")
-        with storage_errors(self._label):
+        with storage_errors(self._label), _without_name():
+            Path(self._root).mkdir(parents=True, exist_ok=True)
             disk = shutil.disk_usage(self._root)
             if disk.total and disk.free < MIN_FREE_BYTES:  # some network filesystems do not know their size
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -184,7 +188,7 @@ class Storage:
         """Whether two names that differ in case or Unicode normal form are one file, as on most disks of macOS."""
         if not isinstance(self._files, LocalFileSystem):
             return False
-        with storage_errors(self._label):
+        with storage_errors(self._label), _without_name():
             Path(self._root).mkdir(parents=True, exist_ok=True)
             with NamedTemporaryFile(prefix=".\u00e9-", suffix=".probe", dir=self._root) as probe:
                 name = Path(probe.name).name
@@ -192,7 +196,10 @@ class Storage:
                 return any(Path(self._root, each).exists() for each in variants)
 
     def problem(self) -> str | None:
-        """Return why the storage cannot be used, or None. Wait at most CONNECT_TIMEOUT_SECONDS."""
+        """Return why the storage cannot be used, or None. Wait at most CONNECT_TIMEOUT_SECONDS.
+
+        A folder that must not be written is no problem here: `check_writable` finds it.
+        """
         self._pending = self._pending or self._pool.submit(self._connect)
         try:
             self._pending.result(CONNECT_TIMEOUT_SECONDS)
@@ -207,7 +214,11 @@ class Storage:
     def _connect(self) -> None:
         with storage_errors(self._label):
             if self._is_local:
-                Path(self._root).mkdir(parents=True, exist_ok=True)
+                try:
+                    Path(self._root).mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    if error.errno not in READ_ONLY_ERRORS:
+                        raise
             elif not self._files.exists(self._root):
                 self._files.info(self._root.partition("/")[0])
 
@@ -304,6 +315,17 @@ def _replace_local_file(path: Path, address: str) -> Generator[IO[bytes]]:
         with suppress(OSError):
             stream.close()
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _without_name() -> Generator[None]:
+    """Leave the name of a file out of an error: that of a probe, which clients would read."""
+    try:
+        yield
+    except OSError as error:
+        if not error.filename:
+            raise
+        raise OSError(error.errno, error.strerror) from None
 
 
 @contextmanager

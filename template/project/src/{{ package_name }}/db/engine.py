@@ -1,5 +1,6 @@
 """Connections to the database of the settings: an SQLite file by default."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,18 @@ def serialize(connection: Connection, name: str) -> None:
     else:
         lock = text("SELECT pg_advisory_xact_lock(:space, hashtext(:name))")
         connection.execute(lock, {"space": LOCK_SPACE, "name": name})
+
+
+def read_only_problem(engine: Engine) -> str | None:
+    """Return why an SQLite file cannot be written, or None if it can. Another database is not asked."""
+    if engine.dialect.name != "sqlite" or engine.url.database in (None, "", ":memory:"):
+        return None
+    file = Path(engine.url.database or "").absolute()
+    folder = next(each for each in file.parents if each.exists())
+    needed = [folder, file] if file.exists() else [folder]  # the log of changes is a file beside it
+    if all(os.access(each, os.W_OK) for each in needed):
+        return None
+    return f"the database cannot be written: {file.name} or its folder is read-only"
 
 
 def reason(error: Exception) -> str:

@@ -30,6 +30,7 @@ class LocalWorker:
         self._worker, self._store = worker, worker.store
         self._wake = threading.Event()
         self._stopping = False
+        self._problem = ""
         self._thread = threading.Thread(target=self.run, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -59,8 +60,11 @@ class LocalWorker:
                 metrics.WORKERS_LOST.inc(self._store.requeue_expired())
                 while not self._stopping and self._worker.run_one():
                     pass
+                self._problem = ""
             except SQLAlchemyError as error:
-                logger.warning("querying for jobs failed: %s", type(error).__name__)
+                if self._problem != type(error).__name__:  # not each second, while it stays
+                    self._problem = type(error).__name__
+                    logger.warning("querying for jobs failed: %s", self._problem)
             except Exception:  # a thread that ends would leave every job queued
                 logger.exception("running a job failed")
             self._wake.wait(POLL_SECONDS)

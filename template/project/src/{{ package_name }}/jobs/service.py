@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from ..base_settings import ServiceSettings
 from ..db import migrate
-from ..db.engine import DatabaseUnavailableError, connect
+from ..db.engine import DatabaseUnavailableError, connect, read_only_problem
 from ..db.models import Job
 from ..errors import NotReadyError, QueueFullError
 from ..inference.engine import Engine
@@ -73,7 +73,9 @@ class JobService:
         await asyncio.to_thread(self._start)
 
     def _start(self) -> None:
-        if self._database.dialect.name == "sqlite" and migrate.problem(self._database):
+        if problem := read_only_problem(self._database):
+            logger.error("jobs and files are not available: %s", problem)
+        elif self._database.dialect.name == "sqlite" and migrate.problem(self._database):
             try:
                 migrate.migrate(self._database)
             except DatabaseUnavailableError as error:
@@ -133,9 +135,10 @@ class JobService:
         return job, is_new
 
     def degraded(self) -> Mapping[str, list[str]]:
-        """Return why jobs and files cannot be accepted although predictions can: the disk is full or read-only."""
-        problem = self._write_problem()
-        return {"jobs": [str(problem)], "files": [str(problem)]} if problem else {}
+        """Return why jobs and files cannot be accepted although predictions can: a disk is full or read-only."""
+        found = [read_only_problem(self._database), self._write_problem()]
+        problems = [str(each) for each in found if each]
+        return {"jobs": problems, "files": problems} if problems else {}
 
     def is_writable(self) -> bool:
         """Return whether the storage takes files."""
@@ -173,7 +176,8 @@ class JobService:
         checked, reasons = self._checked
         if reasons or time.monotonic() - checked > CACHE_TTL_SECONDS:
             broker = self._broker.problem() if self._broker else None
-            found = [migrate.problem(self._database), broker, self.storage.problem()]
+            database = None if read_only_problem(self._database) else migrate.problem(self._database)
+            found = [database, broker, self.storage.problem()]
             reasons = [each for each in found if each]
             self._checked = (time.monotonic(), reasons)
         return reasons
