@@ -18,10 +18,14 @@ SCHEMATHESIS = "schemathesis==4.32.5"
 
 def body(entry: dict[str, Any]) -> bytes:
     """Return the body that an entry of `json.yml` describes."""
-    text: str = entry.get("text", "")
-    piece = bytes.fromhex(entry["bytes"]) if "bytes" in entry else text.encode()
-    end: str = entry.get("end", "")
-    return piece * entry.get("times", 1) + end.encode()
+    times: int = entry.get("times", 1)
+    if "bytes" in entry:
+        return bytes.fromhex(entry["bytes"]) * times
+    if "numbered" in entry:
+        text = "".join(entry["numbered"] % number for number in range(times))
+    else:
+        text = entry["text"] * times
+    return f"{entry.get('begin', '')}{text}{entry.get('end', '')}".encode()
 
 
 def post(server: Server, content: bytes) -> httpx.Response:

@@ -14,6 +14,8 @@ from my_project.server.routes.jobs import jobs_router
 
 CONTEXT = cast(JobContext, None)
 
+MANY = {f"field{number}": 1 for number in range(1001)}
+
 
 class Parameters(BaseModel):
     """Parameters of a task."""
@@ -65,6 +67,8 @@ def test_requests_are_told_apart_by_their_kind() -> None:
         ({"kind": "add"}, "Field required"),
         ({"kind": "add", "arguments": {"left": 1}, "more": 1}, "Extra inputs"),
         ({"kind": "predict", "arguments": {"source": "a", "more": 1}}, "Extra inputs"),
+        ({"kind": "predict", "arguments": {"source": "a"}, **MANY}, "1003 fields exceed the limit of 1000"),
+        ({"kind": "predict", "arguments": {"source": "a", **MANY}}, "1002 fields exceed the limit of 1000"),
         ({"kind": "predict", "arguments": {"source": "/a"}}, "not a path below the storage"),
         ("add", "not one of predict, add"),
     ],

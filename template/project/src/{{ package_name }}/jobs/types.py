@@ -5,9 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, create_model, model_validator
 
 from ..db.text import encode_json
+from ..json_limits import check_fields
 from .context import JobContext
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,49}")
@@ -131,7 +132,22 @@ def _request_model(job_type: JobType[Any], is_default: bool) -> type[BaseModel]:
     kind: Any = (literal[name], name if is_default else ...)
     given: Any = (arguments, Field(default_factory=arguments) if is_optional else ...)
     title = "".join(part.capitalize() for part in re.split("[-_]", name)) + "Request"
+    check: Any = model_validator(mode="before")(_check_sizes)
     model: type[BaseModel] = create_model(
-        title, __config__=ConfigDict(extra="forbid"), __doc__=type(job_type).__doc__, kind=kind, arguments=given
+        title,
+        __config__=ConfigDict(extra="forbid"),
+        __doc__=type(job_type).__doc__,
+        __validators__={"check_sizes": check},
+        kind=kind,
+        arguments=given,
     )
     return model
+
+
+def _check_sizes(given: Any) -> Any:
+    """Refuse a request or arguments of too many fields."""
+    if isinstance(given, dict):
+        check_fields(given)
+        if isinstance(given.get("arguments"), dict):
+            check_fields(given["arguments"])
+    return given

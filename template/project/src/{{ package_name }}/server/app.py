@@ -19,6 +19,7 @@ from .api_keys import ApiKeys
 from .error_handlers import ErrorHandler, add_error_handlers, error_response
 from .middleware.authentication import Authentication
 from .middleware.body_limit import BodyLimit
+from .middleware.json_body import JsonBody
 from .middleware.rate_limit import RateLimit
 from .middleware.request_metrics import RequestMetrics
 from .middleware.request_quota import LocalCounter, RequestCounter, RequestQuota
@@ -102,6 +103,7 @@ def _add_middleware(
         app.state.request_counter = counter
         inner.append(Middleware(RequestQuota, counter=counter, rate_per_second=rate, refuse=error_response))
     inner.append(Middleware(BodyLimit, max_bytes=settings.max_body_bytes, limits=components.body_limits))
+    inner.append(Middleware(JsonBody, unread=components.body_limits))
     for each in reversed([*inner, *components.middleware]):
         app.add_middleware(each.cls, *each.args, **each.kwargs)
     if settings.rate_limit_per_second:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from ...base_settings import ServiceSettings
@@ -17,33 +17,35 @@ from ..responses import Json
 from ..streaming import DONE, EventStream, Stream, StreamingModel
 from .openai_generation import FAILURE, GenerationRequest, finish_reason, response_head, texts_of, usage
 from .openai_request import is_token_ids, only
-from .predict import as_list
+from .predict import as_list, too_many
 
 DEFAULT_MAX_TOKENS = 16
 """Maximum length of a text if the client says nothing, in tokens, as in OpenAI's schema."""
 
 
-def _list_prompts(value: Any) -> Any:
-    """Return one or more prompts, each a text or a list of token ids, as a list."""
-    prompts = value if isinstance(value, list) and not is_token_ids(value) else [value]
-    for each in prompts:
-        if not (is_token_ids(each) or (isinstance(each, str) and each)):
-            raise PydanticCustomError("invalid_prompt", "each prompt is a text or a list of token ids, and not empty")
-    if not prompts:
-        raise PydanticCustomError("invalid_prompt", "send one prompt at least")
-    return prompts
+def _prompts(max_inputs: int) -> Any:
+    """Return the type of one or more prompts, each a text or a list of token ids, as a list."""
 
+    def list_prompts(value: Any) -> Any:
+        prompts = value if isinstance(value, list) and not is_token_ids(value) else [value]
+        if len(prompts) > max_inputs:
+            raise too_many(len(prompts), "prompt", max_inputs)
+        for each in prompts:
+            if not (is_token_ids(each) or (isinstance(each, str) and each)):
+                message = "each prompt is a text or a list of token ids, and not empty"
+                raise PydanticCustomError("invalid_prompt", message)
+        if not prompts:
+            raise PydanticCustomError("invalid_prompt", "send one prompt at least")
+        return prompts
 
-Prompts = Annotated[
-    list[str | list[int]],
-    BeforeValidator(_list_prompts, json_schema_input_type=str | list[str] | list[int] | list[list[int]]),
-]
+    sent = str | list[str] | list[int] | list[list[int]]
+    return Annotated[list[str | list[int]], BeforeValidator(list_prompts, json_schema_input_type=sent)]
 
 
 class CompletionRequest(GenerationRequest):
     """https://platform.openai.com/docs/api-reference/completions/create."""
 
-    prompt: Prompts = Field(description="One prompt or a list; token ids are those of the model's own tokenizer.")
+    prompt: Any
     max_tokens: int | None = Field(None, ge=1)
     best_of: Annotated[Any, only(1)] = None
     echo: Annotated[Any, only(False)] = None
@@ -53,10 +55,8 @@ class CompletionRequest(GenerationRequest):
 
 def completions_router(settings: ServiceSettings, schemas: TaskSchemas) -> APIRouter:
     """Return the route `POST /v1/completions`."""
-    router = APIRouter(prefix="/v1")
     max_inputs = settings.max_inputs
 
-    @router.post("/completions")
     async def completions(request: Request, body: CompletionRequest) -> Response:
         """Continue prompts as OpenAI's API does."""
         prompts = as_list(body.prompt, "prompt", max_inputs)
@@ -88,7 +88,20 @@ def completions_router(settings: ServiceSettings, schemas: TaskSchemas) -> APIRo
         ]
         return Json({**head, "choices": choices, "usage": usage(items, sum(written for _, written in turns))})
 
+    completions.__annotations__["body"] = _request_model(max_inputs)  # FastAPI reads the request model from there
+    router = APIRouter(prefix="/v1")
+    router.add_api_route("/completions", completions, methods=["POST"])
     return router
+
+
+def _request_model(max_inputs: int) -> type[CompletionRequest]:
+    described = Field(description="One prompt or a list; token ids are those of the model's own tokenizer.")
+    return create_model(
+        "CompletionRequest",
+        __base__=CompletionRequest,
+        __doc__=CompletionRequest.__doc__,
+        prompt=(_prompts(max_inputs), described),
+    )
 
 
 async def _events(

@@ -17,7 +17,7 @@ from ..dependencies import engine_of
 from ..disconnects import while_connected
 from ..responses import Json
 from .openai_request import OpenAIRequest, is_token_ids
-from .predict import as_list, one_or_more
+from .predict import as_list, one_or_more, too_many
 
 Decode = Callable[[Sequence[int]], str]
 """Returns the text of token ids."""
@@ -59,23 +59,26 @@ def embeddings_router(settings: ServiceSettings, schemas: TaskSchemas) -> APIRou
         )
 
     decode = _decoder(settings.client_tokenizer, f"{settings.model_config.get('env_prefix', '')}CLIENT_TOKENIZER")
-    embeddings.__annotations__["body"] = _request_model(schemas, decode)  # FastAPI reads the request model from there
+    body = _request_model(schemas, decode, max_inputs)
+    embeddings.__annotations__["body"] = body  # FastAPI reads the request model from there
     router = APIRouter(prefix="/v1")
     router.add_api_route("/embeddings", embeddings, methods=["POST"])
     return router
 
 
-def _request_model(schemas: TaskSchemas, decode: Decode) -> type[EmbeddingsRequest]:
+def _request_model(schemas: TaskSchemas, decode: Decode, max_inputs: int) -> type[EmbeddingsRequest]:
     """Return the request model; token ids in a request are decoded to texts."""
 
     def to_texts(value: Any) -> Any:
         if is_token_ids(value):
             return decode(value)
         if isinstance(value, list) and value and all(map(is_token_ids, value)):
+            if len(value) > max_inputs:
+                raise too_many(len(value), "input", max_inputs)
             return [decode(each) for each in value]
         return value
 
-    texts = one_or_more(schemas)
+    texts = one_or_more(schemas, max_inputs, "input")
     before = BeforeValidator(to_texts, json_schema_input_type=texts | list[int] | list[list[int]])
     return create_model(
         "EmbeddingsRequest",

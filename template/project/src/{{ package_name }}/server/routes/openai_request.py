@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from ...json_limits import check_fields
+
 
 class OpenAIModel(BaseModel):
     """Fields of OpenAI's schema: null means the default, and a field that is not declared is refused."""
@@ -17,6 +19,7 @@ class OpenAIModel(BaseModel):
     def _drop_nulls(cls, body: Any) -> Any:
         if not isinstance(body, dict):
             return body
+        check_fields(body)
         return {name: value for name, value in body.items() if value is not None}
 
 

@@ -5,12 +5,21 @@ from types import NoneType
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+    model_validator,
+)
 
 from ...base_settings import ServiceSettings
 from ...inference import metrics
 from ...inference.engine import Engine
 from ...inference.schemas import TaskSchemas
+from ...json_limits import check_fields
 from ..dependencies import engine_of
 from ..disconnects import while_connected
 from ..responses import Json
@@ -35,13 +44,26 @@ class PredictRequest(BaseModel):
             return body
         beside = {name: value for name, value in body.items() if name not in ("inputs", "parameters")}
         parameters = {**beside, **(body.get("parameters") or {})}
+        check_fields(parameters)
         given = {name: value for name, value in parameters.items() if value is not None}
         return {"parameters": given} | ({"inputs": body["inputs"]} if "inputs" in body else {})
 
 
-def one_or_more(schemas: TaskSchemas) -> Any:
+def at_most(max_inputs: int, field: str) -> WrapValidator:
+    """Return what refuses a list of more inputs with status 413, after a look at the first one alone."""
+
+    def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        if isinstance(value, list) and len(value) > max_inputs:
+            validate(value[:1])  # raises if it is no list of inputs, but a single input
+            raise too_many(len(value), field, max_inputs)
+        return validate(value)
+
+    return WrapValidator(check)
+
+
+def one_or_more(schemas: TaskSchemas, max_inputs: int, field: str) -> Any:
     """Return the type of a field that holds an input or a list of them."""
-    several = Annotated[list[schemas.input], Field(min_length=1, fail_fast=True)]
+    several = Annotated[list[schemas.input], Field(min_length=1, fail_fast=True), at_most(max_inputs, field)]
     # An input may be a list itself, as a pair of texts is: a list of two texts are two inputs.
     return Annotated[several | schemas.input, Field(union_mode="left_to_right")]
 
@@ -54,19 +76,24 @@ def as_list(value: Any, field: str, max_inputs: int) -> list[Any]:
     """
     inputs = value if isinstance(value, list) else [value]
     if len(inputs) > max_inputs:
-        raise HTTPException(413, f"{field}: {len(inputs)} exceed the limit of {max_inputs}")
+        raise too_many(len(inputs), field, max_inputs)
     metrics.INPUTS.observe(len(inputs))
     return inputs
 
 
-def predict_request(schemas: TaskSchemas) -> type[PredictRequest]:
+def too_many(count: int, field: str, max_inputs: int) -> HTTPException:
+    """Return what refuses more inputs than a request may have."""
+    return HTTPException(413, f"{field}: {count} exceed the limit of {max_inputs}")
+
+
+def predict_request(schemas: TaskSchemas, max_inputs: int) -> type[PredictRequest]:
     """Return the request model of a task."""
     is_required = any(each.is_required() for each in schemas.parameters.model_fields.values())
     return create_model(
         "PredictRequest",
         __base__=PredictRequest,
         __doc__=PredictRequest.__doc__,
-        inputs=(one_or_more(schemas), Field(description="One input, or a list of them.")),
+        inputs=(one_or_more(schemas, max_inputs, "inputs"), Field(description="One input, or a list of them.")),
         parameters=(schemas.parameters, ... if is_required else schemas.parameters()),
     )
 
@@ -84,7 +111,7 @@ def predict_router(settings: ServiceSettings, schemas: TaskSchemas, stream: Stre
         predictions = await while_connected(request, engine.predict(inputs, body.parameters))
         return Json(predictions if isinstance(body.inputs, list) or engine.model.nest_single_output else predictions[0])
 
-    predict.__annotations__["body"] = predict_request(schemas)  # FastAPI reads the request model from there
+    predict.__annotations__["body"] = predict_request(schemas, max_inputs)  # FastAPI reads the request model from there
     router = APIRouter()
     response = schemas.output | list[schemas.output]
     router.add_api_route("/", predict, methods=["POST"], include_in_schema=False)

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from ...base_settings import ServiceSettings
 from ...inference.schemas import TaskSchemas
+from ...json_limits import check_fields
 from ..dependencies import engine_of
 from ..disconnects import while_connected
 from ..responses import Json
@@ -33,13 +34,16 @@ class RerankRequest(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, body: Any) -> Any:
-        return {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else body
+        if not isinstance(body, dict):
+            return body
+        check_fields(body)
+        return {name: value for name, value in body.items() if value is not None}
 
 
 class TextsRequest(RerankRequest):
     """https://huggingface.github.io/text-embeddings-inference/#/Text%20Embeddings%20Inference/rerank."""
 
-    texts: list[Part] = Field(min_length=1)
+    texts: list[Part] = Field(min_length=1, fail_fast=True)
     raw_scores: bool = Field(False, description="Return the logits, without the model's own activation function.")
     return_text: bool = Field(False, description="Return each text with its score.")
     truncate: bool = Field(False, description="Cut a pair that is too long instead of refusing it.")
@@ -56,7 +60,7 @@ class Document(TypedDict):
 class DocumentsRequest(RerankRequest):
     """https://docs.cohere.com/reference/rerank and https://api.jina.ai/redoc#tag/rerank. Long pairs are cut."""
 
-    documents: list[Part | Document] = Field(min_length=1)
+    documents: list[Part | Document] = Field(min_length=1, fail_fast=True)
     top_n: int | None = Field(None, ge=1, description="Number of results, best first; all of them by default.")
     return_documents: bool = Field(False, description="Return each document with its score.")
 
