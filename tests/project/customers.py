@@ -1,5 +1,6 @@
 """Clients of a platform with API keys, which predict, store files and submit jobs while something fails."""
 
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -62,6 +63,20 @@ def ended(client: httpx.Client) -> list[dict[str, Any]]:
         return found if all(each["finished_at"] for each in found) else None
 
     return until(jobs, "ended")
+
+
+@contextmanager
+def working(project: Project, settings: dict[str, str], log: Path) -> Iterator[None]:
+    """Run a worker while the block runs."""
+    with log.open("wb") as file:
+        command = [project.command, "worker"]
+        environment = project.environment | settings
+        with subprocess.Popen(command, cwd=project.path, env=environment, stdout=file, stderr=file) as worker:
+            try:
+                yield
+            finally:
+                worker.terminate()
+                worker.wait(timeout=60)
 
 
 def source_of(name: str) -> str:

@@ -2,12 +2,10 @@
 
 import re
 import socket
-import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +13,7 @@ import pytest
 from tests.conftest import rows
 from tests.engine import attempt, docker, need_engine
 from tests.installed import Make, Project
-from tests.project.customers import go_on, local_settings, make_key, two_customers, until
+from tests.project.customers import go_on, local_settings, make_key, two_customers, until, working
 from tests.project.test_checks import BUCKET
 from tests.project.test_postgresql import READY as POSTGRESQL_READY
 from tests.project.test_redis import READY as REDIS_READY
@@ -70,20 +68,6 @@ def container(
         yield name, published
     finally:
         attempt("rm", "--force", "--volumes", name)
-
-
-@contextmanager
-def working(project: Project, settings: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker while the block runs."""
-    with log.open("wb") as file:
-        command = [project.command, "worker"]
-        environment = project.environment | settings
-        with subprocess.Popen(command, cwd=project.path, env=environment, stdout=file, stderr=file) as worker:
-            try:
-                yield worker
-            finally:
-                worker.terminate()
-                worker.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")

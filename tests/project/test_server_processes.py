@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import httpx
 import pytest
 
 from tests.installed import Make, Project, Server
-from tests.project.customers import go_on, local_settings, make_key, two_customers, until
+from tests.project.customers import go_on, local_settings, make_key, two_customers, until, working
 from tests.project.test_checks import BUCKET
 
 pytestmark = pytest.mark.project
@@ -100,26 +99,17 @@ def test_processes_that_share_an_sqlite_file_lose_and_double_no_job(
     project: Project, settings: dict[str, str], tmp_path: Path
 ) -> None:
     keys = {name: make_key(project, name, settings) for name in ("ann", "bob")}
-    with project.served(**settings) as server, (tmp_path / "worker.log").open("wb") as log:
+    with (
+        project.served(**settings) as server,
+        working(project, settings, tmp_path / "worker.log"),  # a third process that writes to the file
+        two_customers(server.url, keys) as customers,
+    ):
         processes(server)
-        with (
-            subprocess.Popen(  # a third process that writes to the file
-                [project.command, "worker"],
-                cwd=project.path,
-                env=project.environment | settings,
-                stdout=log,
-                stderr=log,
-            ) as worker,
-            two_customers(server.url, keys) as customers,
-        ):
-            with customers[0], customers[1]:
-                go_on(customers, JOBS)
-            for each in customers:
-                each.assert_all_done_once()
-                refused = {what: count for what, count in each.statuses.items() if what[1] == 503}
-                assert not refused, "a lock is waited for"
-            worker.terminate()
-            assert worker.wait(timeout=60) == 0
+        with customers[0], customers[1]:
+            go_on(customers, JOBS)
+        for each in customers:
+            each.assert_all_done_once()
+            assert not [count for (_, status), count in each.statuses.items() if status == 503], "a lock is waited for"
         metrics = httpx.get(f"{server.url}/metrics", headers=keys["ann"], timeout=60).text
         text = "".join(server.log)
     assert "Traceback" not in text and 'status="500"' not in metrics
