@@ -8,7 +8,7 @@ from example import INPUTS
 
 from my_project.components import get_settings, load_model, schemas
 from my_project.errors import ModelUnavailableError
-from my_project.inference.model import LARGE_CHARACTERS, InferenceModel
+from my_project.inference.model import InferenceModel
 
 
 def test_predictions_come_in_order(model: InferenceModel[Any, Any, Any]) -> None:
@@ -27,13 +27,6 @@ def test_batch_size_changes_no_prediction(
     get_settings.cache_clear()
     for one, other in zip(load_model(get_settings()).predict(INPUTS, parameters), expected, strict=True):
         assert_alike(one, other)
-
-
-def test_texts_that_take_long_to_prepare_are_large(model: InferenceModel[Any, Any, Any]) -> None:
-    text = "a" * (LARGE_CHARACTERS // 2)
-    for given in (text, (text, ""), {"query": "", "text": text}):
-        assert not InferenceModel.is_large(model, [given] * 2)
-        assert InferenceModel.is_large(model, [given] * 2 + ["a"])
 
 
 @pytest.mark.parametrize("missing", ["/no/such/folder", "./tests"])

@@ -16,9 +16,6 @@ InputT = TypeVar("InputT")
 ParametersT = TypeVar("ParametersT", bound=BaseModel)
 OutputT = TypeVar("OutputT")
 
-LARGE_CHARACTERS = 500_000
-"""Number of characters in the texts of a large request. A tokenizer takes some 0.3 s for them."""
-
 
 @contextmanager
 def loading(path: Path) -> Generator[Path]:
@@ -59,13 +56,12 @@ class InferenceModel(ABC, Generic[InputT, ParametersT, OutputT]):
     def is_large(self, inputs: Sequence[InputT]) -> bool:
         """Return whether inputs take so long to prepare that those of others must not wait for them.
 
-        By default they do if their texts are long. Called before `check_request`, for one request after the other; must
-        be fast.
+        Called before `check_request`, for one request after the other; must be fast.
 
         Raises:
             InvalidInputError: The model cannot take an input.
         """
-        return sum(map(_count_characters, inputs)) > LARGE_CHARACTERS
+        return False
 
     @abstractmethod
     def preprocess(self, inputs: Sequence[InputT], parameters: ParametersT) -> list[Item]:
@@ -127,11 +123,3 @@ class InferenceModel(ABC, Generic[InputT, ParametersT, OutputT]):
             yield from threads.map(self.predict_batch, batches)
         finally:  # Ctrl-C must not wait for batches that have not begun
             threads.shutdown(cancel_futures=True)
-
-
-def _count_characters(given: Any) -> int:
-    """Return the length of a text, or of the texts of a pair; 0 for anything else."""
-    if isinstance(given, str):
-        return len(given)
-    parts = given.values() if isinstance(given, dict) else given if isinstance(given, tuple) else ()
-    return sum(len(each) for each in parts if isinstance(each, str))
