@@ -165,7 +165,7 @@ def test_a_storage_that_fails_is_answered_without_a_path(app: FastAPI, tmp_path:
     (tmp_path / "files").write_text("no folder")
     with TestClient(app) as client:
         answers = [client.request(method, "/files/a/b", content=b"x") for method in ("PUT", "GET", "DELETE")]
-        assert [each.status_code for each in answers] == [503, 404, 404]
+        assert [each.status_code for each in answers] == [503, 503, 503]
         app.state.engine.loading.result(timeout=60)
         ready = client.get("/ready")
         assert ready.status_code == 503

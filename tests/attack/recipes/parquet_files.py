@@ -8,6 +8,7 @@ import pyarrow
 import pyarrow.parquet
 
 from . import Recipe
+from .tables import LONG
 
 
 def written(columns: dict[str, Any], **options: Any) -> bytes:
@@ -59,7 +60,7 @@ def with_a_large_footer() -> bytes:
 
 
 PARQUET_FILES = [
-    Recipe("a repeated text", "parquet", lambda: written({"text": repeated()}), ""),
+    Recipe("a repeated text", "parquet", lambda: written({"text": repeated()}), LONG),
     Recipe(
         "a repeated text in a struct",
         "parquet",
@@ -84,7 +85,7 @@ PARQUET_FILES = [
         lambda: written(
             {"text": [large_text()] * 64}, use_dictionary=False, column_encoding={"text": "DELTA_BYTE_ARRAY"}
         ),
-        "",
+        LONG,
     ),
     Recipe(
         "a repeated beginning in a list",

@@ -5,6 +5,8 @@ from . import Recipe
 LINES = 12
 """Lines of a file whose chunk is to be too large. Each is below the limit of a line, 10 MB."""
 
+LONG = "longer than 1,000,000 characters"
+
 
 def line(piece: bytes, begin: bytes = b"", end: bytes = b"", size: int = 9_000_000) -> bytes:
     """Return a line of `size` bytes that repeats a piece."""
@@ -13,7 +15,7 @@ def line(piece: bytes, begin: bytes = b"", end: bytes = b"", size: int = 9_000_0
 
 def text_of_commas() -> bytes:
     """Return lines whose text has more commas and brackets than a line may have values, which is fine."""
-    return line(b"[a], {b}; ", b'{"text": "', b'"}', 4_000_000) * 3
+    return line(b"[a], {b}; ", b'{"text": "', b'"}', 900_000) * 12
 
 
 def unique_keys() -> bytes:
@@ -44,7 +46,7 @@ TABLES = [
     Recipe("escaped quotes", "jsonl", lambda: line(rb"\"", b'{"text": "'), "not JSON"),
     Recipe("escaped quotes with brackets", "jsonl", lambda: line(rb"\"[", b'{"text": "'), "not JSON"),
     Recipe("quotes", "jsonl", lambda: line(b'"'), "not JSON"),
-    Recipe("large texts", "jsonl", lambda: line(b"a b ", b'{"text": "', b'"}') * LINES, ""),
+    Recipe("large texts", "jsonl", lambda: line(b"a b ", b'{"text": "', b'"}') * LINES, LONG),
     Recipe("text of commas", "jsonl", text_of_commas, ""),
     Recipe("quoted lines", "csv", lambda: b'text\n"' + b'a ""quoted"" line\n' * 2_400_000 + b'"\n', "a quote missing"),
     Recipe("lines of quotes", "csv", lambda: b"text\n" + b'"\n"' * 6_000_000 + b"\n", "a quote missing"),
@@ -54,7 +56,7 @@ TABLES = [
     Recipe("fields", "csv", lambda: b"text\n" + line(b"ab,") * LINES, "more than 250,000 commas"),
     Recipe("fields of many lines", "csv", lambda: b"text\n" + b'"ab\n",' * 1_000_000, "a quote missing"),
     Recipe("short rows", "csv", lambda: b"text,n\n" + b"a\n" * 100_000, "1 fields, not 2"),
-    Recipe("large rows", "csv", lambda: b"text\n" + line(b"a b ") * LINES, ""),
-    Recipe("large lines", "lines", lambda: line(b"a b ") * LINES, ""),
+    Recipe("large rows", "csv", lambda: b"text\n" + line(b"a b ") * LINES, LONG),
+    Recipe("large lines", "lines", lambda: line(b"a b ") * LINES, LONG),
     Recipe("a line without an end", "lines", lambda: b"a" * 50_000_000, "longer than 10,000,000 bytes"),
 ]

@@ -13,7 +13,10 @@ MAX_LINE_BYTES = 10_000_000
 MAX_COLUMNS = 2_000
 """A file with more columns is refused: every record has as many fields, also an empty one."""
 
-MAX_CHUNK_BYTES = 20_000_000
+MAX_TEXT_CHARACTERS = 1_000_000
+"""A longer text becomes an error: its tokens take a tenth of a second, for which the requests of others wait."""
+
+MAX_CHUNK_BYTES = 1_000_000
 """Memory of the records that are computed together. A larger record is computed alone."""
 
 VALUE_BYTES = 100
@@ -91,6 +94,8 @@ def text_problem(text: str) -> str | None:
     """Return why a text is no valid input, or None."""
     if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
         return "not UTF-8"
+    if len(text) > MAX_TEXT_CHARACTERS:
+        return f"longer than {MAX_TEXT_CHARACTERS:,} characters"
     return None if text.strip() else "empty"
 
 
