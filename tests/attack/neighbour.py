@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import statistics
 import threading
 import time
@@ -30,6 +31,9 @@ PAUSE_SECONDS = 0.01
 """Pause between two requests of the neighbour, who is no load of its own."""
 
 TIMEOUT_SECONDS = 60.0
+
+FIGURES = "ATTACK_FIGURES"
+"""Environment variable with the file that the figures of each attack are written to."""
 
 
 @dataclass
@@ -78,10 +82,20 @@ class Neighbour:
         """Return what an attack costs, after asserting that it stays below the bounds of this module."""
         with self.watching() as watch:
             attack()
+        self._note(watch)
         assert not watch.failures, watch.failures[:3]
         assert watch.p99 <= max(MAX_SLOWDOWN * self.quiet.p99, NOISE_SECONDS), f"{watch.p99:.3f} s"
         assert watch.memory_bytes <= MAX_MEMORY_BYTES, f"{watch.memory_bytes / 1e6:.0f} MB"
         return watch
+
+    def _note(self, watch: Watch) -> None:
+        """Append the figures of a test to the file that FIGURES names, for `benchmarks.attacks`."""
+        if FIGURES not in os.environ:
+            return
+        test = os.environ["PYTEST_CURRENT_TEST"].partition("::")[2].partition(" (")[0]
+        figures = {"test": test, "quiet": self.quiet.p99, "attacked": watch.p99, "bytes": watch.memory_bytes}
+        with Path(os.environ[FIGURES]).open("a", encoding="utf-8") as file:
+            file.write(f"{json.dumps(figures)}\n")
 
     def _send_until(self, ended: threading.Event, watch: Watch) -> None:
         while not ended.wait(PAUSE_SECONDS) or len(watch.seconds) + len(watch.failures) < ENOUGH:
