@@ -125,7 +125,7 @@ class Neighbour:
 def peak_memory(process: int, watch: Watch) -> Iterator[None]:
     """Record in the watch how far the memory of a process rose above that before the block, in bytes."""
     rest = memory(process, "VmRSS")
-    Path(f"/proc/{process}/clear_refs").write_text("5")  # the peak begins anew
+    Path(f"/proc/{process}/clear_refs").write_text("5")  # sets VmHWM to the memory of now
     yield
     watch.memory_bytes = memory(process, "VmHWM") - rest
 
