@@ -66,7 +66,7 @@ def test_without_redis_each_process_counts_and_says_so_once(silent: str, caplog:
             seconds += [await counter.take("me") for _ in range(50)]
             return seconds, time.monotonic() - started
 
-    for address in (gone, silent):
+    for address in (gone, *[silent] * 5):
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             seconds, duration = asyncio.run(ask(address))
@@ -78,15 +78,19 @@ def test_without_redis_each_process_counts_and_says_so_once(silent: str, caplog:
 @needs_redis
 def test_the_quota_is_shared_again_when_redis_is_back(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_counter, "RETRY_SECONDS", 0.0)
-    name = uuid.uuid4().hex
+    name, patient = uuid.uuid4().hex, 60
 
     async def ask() -> list[float]:
-        async with counters(REDIS, 0.01, 2) as [first, second], counters(silent, 0.01, 1) as [lost]:
-            working, first._limiter = first._limiter, lost._limiter
-            seconds = [await first.take(name)]
-            first._limiter = working
-            monkeypatch.setattr(request_counter, "TIMEOUT_SECONDS", 60)
-            return [*seconds, await first.take(name), await second.take(name)]
+        async with counters(silent, 0.01, 1) as [lost]:
+            impatient = request_counter.TIMEOUT_SECONDS
+            monkeypatch.setattr(request_counter, "TIMEOUT_SECONDS", patient)
+            async with counters(REDIS, 0.01, 2) as [first, second]:
+                working, first._limiter = first._limiter, lost._limiter
+                monkeypatch.setattr(request_counter, "TIMEOUT_SECONDS", impatient)
+                seconds = [await first.take(name)]
+                first._limiter = working
+                monkeypatch.setattr(request_counter, "TIMEOUT_SECONDS", patient)
+                return [*seconds, await first.take(name), await second.take(name)]
 
     alone, shared, refused = asyncio.run(ask())
     assert (alone, shared) == (0, 0) and refused > 0

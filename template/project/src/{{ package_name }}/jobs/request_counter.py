@@ -40,7 +40,13 @@ class SharedCounter:
         rate = Fraction(rate_per_second).limit_denominator(3600)  # 2.5 a second are 5 in 2 seconds
         self._limit = RateLimitItemPerSecond(max(rate.numerator, 1), rate.denominator)
         address = broker_address(settings)
-        self._connections = BlockingConnectionPool.from_url(address, max_connections=MAX_CONNECTIONS)
+        self._connections = BlockingConnectionPool.from_url(
+            address,
+            max_connections=MAX_CONNECTIONS,
+            timeout=TIMEOUT_SECONDS,  # the pool now and then swallows the cancellation by a timeout around it
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            socket_timeout=TIMEOUT_SECONDS,
+        )
         options: Any = {"connection_pool": self._connections}  # limits hands it to Redis, whatever its annotation
         storage = RedisStorage(address, implementation="redispy", key_prefix=f"{QUEUE}:requests", **options)
         self._limiter = SlidingWindowCounterRateLimiter(storage)
