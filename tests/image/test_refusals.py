@@ -86,6 +86,18 @@ def test_production_with_a_lock_that_is_out_of_date(name: str, lock: str, refuse
     assert line.endswith(RENEW)
 
 
+@pytest.mark.parametrize("name", ["small", "small, pip"])
+def test_a_build_tool_that_is_not_the_one_of_the_hashes(name: str, refused: Refuse) -> None:
+    def edit(folder: Path) -> None:
+        tools = folder / "docker/build-requirements.txt"
+        text, count = re.subn("(?<=sha256:)[0-9a-f]{8}", "00000000", tools.read_text())
+        assert count
+        tools.write_text(text)
+
+    said = refused(name, edit=edit)
+    assert [line for line in said if re.search("hash mismatch|do not match the hashes", line, re.IGNORECASE)], said
+
+
 @pytest.mark.parametrize("token", ["", "hf_of_somebody_else"])
 def test_a_gated_model_without_a_token_that_opens_it(token: str, refused: Refuse) -> None:
     secret = ["--secret=id=HF_TOKEN"] if token else []
