@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -50,10 +51,11 @@ def lock(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[st
 
 def locked(folder: Path) -> tuple[set[str], set[str]]:
     """Write the locks into a repository, which must stay as it is otherwise; return the names of their packages."""
-    places = folder.parent / "locks"
+    before = git(folder, "status", "--porcelain", "--ignored")
+    places = Path(mkdtemp(dir=folder.parent)) / "locks"
     done = lock(folder, "write", places)
     assert done.returncode == 0, done.stderr
-    assert git(folder, "status", "--porcelain", "--ignored") == ""
+    assert git(folder, "status", "--porcelain", "--ignored") == before
     names = []
     for name in ("pylock.toml", "pylock.dev.toml"):
         (folder / "docker" / name).write_bytes((places / name).read_bytes())
@@ -149,6 +151,28 @@ def test_requirements_that_name_the_package_get_its_extra_and_no_namesake(given:
     answers["requirements_dev"] = f"{below}requirements-dev.txt"
     folder = given({f"{below}{name}": text for name, text in files.items()} | INIT, install="yes", **answers)
     assert locked(folder) == ({"six"}, {"iniconfig", "six"})
+
+
+LATER = f"3.{sys.version_info.minor + 1}"
+STATED = {
+    "pyproject.toml": pyproject('"setuptools"', f'version = "1.0"\nrequires-python = ">={LATER}"'),
+    "poetry": f'[tool.poetry]\nname = "our-pkg"\n[tool.poetry.dependencies]\npython = "^{LATER} || ^4.0"\n',
+    "setup.cfg": f"[options]\npython_requires = >={LATER}\n",
+    "setup.py": f"from setuptools import setup\nsetup(python_requires='>={LATER}')\n",
+}
+"""A file -> a text of it that asks for a later Python than the image has."""
+
+
+@pytest.mark.parametrize("file", STATED)
+def test_a_python_that_the_package_does_not_run_on_is_refused_in_one_line(given: Given, file: str) -> None:
+    name = "pyproject.toml" if file == "poetry" else file
+    folder = given({name: STATED[file], "requirements.txt": "six\n", **INIT}, requirements_file="requirements.txt")
+    done = lock(folder, "write", folder.parent / "locks")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert name in done.stderr and f"--data python_version={LATER}" in done.stderr
+    (folder / name).write_text(STATED[file].replace(LATER, "3.8"))
+    assert locked(folder)[0] == {"six"}
 
 
 def test_another_folder_is_refused_in_one_line(given: Given) -> None:
