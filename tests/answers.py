@@ -137,7 +137,7 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
     commands = {"train": "python train.py --config a.yaml", "a-long-name": "python -m app key=value"}
     return OrderedDict(
         requirements_file=["requirements.txt", "backend/requirements.txt", "pyproject.toml", "environment.yml"],
-        requirements_dev=["", "requirements-dev.txt", "extra:dev", "group:dev"],
+        requirements_dev=[[], ["requirements-dev.txt"], ["extra:dev", "group:dev"], "extra:dev"],  # a text: until 0.4
         torch_version=[TABLE["default"]["torch"], list(TABLE["releases"])[-1], "none"],
         accelerator=["cpu", "cu130", "rocm7.2"],
         api_app=["", "app.main:app"],
@@ -160,7 +160,7 @@ def covering_existing() -> Iterator[dict[str, Any]]:
 
     def fits(row: list[Any]) -> bool:
         found = dict(zip(offered, row, strict=False))
-        if ":" in found.get("requirements_dev", "") and found["requirements_file"] != "pyproject.toml":
+        if ":" in str(found.get("requirements_dev", "")) and found["requirements_file"] != "pyproject.toml":
             return False
         release = TABLE["releases"].get(found.get("torch_version"), {"accelerators": ["cpu"]})
         return found.get("accelerator", "cpu") in release["accelerators"]

@@ -128,6 +128,18 @@ def test_a_group_that_names_the_package_gets_its_extra_and_no_namesake(given: Gi
     assert locked(folder) == (set(), {"iniconfig", "six"})
 
 
+def test_tests_have_the_requirements_of_several_files_extras_and_groups(given: Given) -> None:
+    extra = '[project.optional-dependencies]\ndev = ["iniconfig"]\n[dependency-groups]\ntest = ["pluggy"]\n'
+    files = {
+        "pyproject.toml": pyproject('"setuptools"', 'version = "1.0"\ndependencies = ["six"]', extra),
+        "requirements/tests.txt": "colorama\n",
+        **INIT,
+    }
+    tests = ["extra:dev", "group:test", "requirements/tests.txt"]
+    folder = given(files, requirements_file="pyproject.toml", requirements_dev=tests, install="yes")
+    assert locked(folder) == ({"six"}, {"colorama", "iniconfig", "pluggy", "six"})
+
+
 @pytest.mark.parametrize(
     "line,below",
     [
