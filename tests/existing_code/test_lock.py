@@ -1,5 +1,6 @@
 """Locking reads what the repository's own installation reads, without an engine."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -43,10 +44,11 @@ def given(template: Path, tmp_path: Path) -> Given:
     return given
 
 
-def lock(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def lock(folder: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run docker/lock.py, with uv from the tools of this repository."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return run([sys.executable, "-B", "docker/lock.py", *arguments], cwd=folder, env={**os.environ, "PATH": path})
+    command = [sys.executable, "-B", "docker/lock.py", *arguments]
+    return run(command, cwd=folder, env={**os.environ, "PATH": path, **environment})
 
 
 def locked(folder: Path) -> tuple[set[str], set[str]]:
@@ -64,10 +66,10 @@ def locked(folder: Path) -> tuple[set[str], set[str]]:
     return names[0], names[1]
 
 
-def stale(folder: Path, path: str) -> None:
-    """Change a file, which must make the lock stale."""
+def stale(folder: Path, path: str, more: str = "attrs") -> None:
+    """Add a line to a file, which must make the lock stale."""
     with (folder / path).open("a") as file:
-        file.write("\n# changed\n")
+        file.write(f"\n{more}\n")
     done = lock(folder, "check", "docker/pylock.toml")
     assert done.returncode == 1
     assert done.stderr.startswith(f"docker/pylock.toml is out of date: {path} has changed. ")
@@ -97,7 +99,7 @@ def test_a_setup_script_is_run_and_the_lock_grows_stale_with_what_it_reads(given
     assert locked(folder)[0] == {"six"}
     stale(folder, "deps/all.txt")
     git(folder, "checkout", "--quiet", "deps/all.txt")
-    stale(folder, "setup.py")
+    stale(folder, "setup.py", "print()")
 
 
 def test_a_file_of_the_lock_that_is_gone_makes_it_stale(given: Given) -> None:
@@ -163,6 +165,58 @@ def test_requirements_that_name_the_package_get_its_extra_and_no_namesake(given:
     answers["requirements_dev"] = f"{below}requirements-dev.txt"
     folder = given({f"{below}{name}": text for name, text in files.items()} | INIT, install="yes", **answers)
     assert locked(folder) == ({"six"}, {"iniconfig", "six"})
+
+
+UNRELATED = {
+    "pyproject.toml": "[tool.ruff]\nline-length = 120\n",
+    "setup.cfg": "[flake8]\nmax-line-length = 120\n",
+    "requirements/base.txt": "# a comment\n",
+}
+"""A file -> lines of it that no dependency follows from."""
+
+
+def test_an_edit_that_no_dependency_follows_from_leaves_the_lock_up_to_date(given: Given) -> None:
+    files = {
+        "pyproject.toml": pyproject('"setuptools"', 'version = "1.0"\ndynamic = ["dependencies"]', DYNAMIC),
+        "setup.cfg": "[options]\nzip_safe = no\n",
+        "requirements/base.txt": "six\n",
+        **INIT,
+    }
+    folder = given(files, requirements_file="pyproject.toml", install="yes")
+    locked(folder)
+    for name, more in UNRELATED.items():
+        (folder / name).write_text(f"{(folder / name).read_text()}\n{more}")
+    done = lock(folder, "check", "docker/pylock.toml")
+    assert done.returncode == 0, done.stderr
+    assert "line-length" in (folder / "pyproject.toml").read_text()
+    stale(folder, "setup.cfg", "[options.extras_require]\nfast = attrs")
+
+
+def test_a_renewed_lock_keeps_the_versions_that_still_fit(given: Given) -> None:
+    folder = given({"requirements.txt": "six==1.15.0\n", **INIT}, requirements_file="requirements.txt")
+
+    def version(**environment: str) -> str:
+        places = Path(mkdtemp(dir=folder.parent)) / "locks"
+        done = lock(folder, "write", places, **environment)
+        assert done.returncode == 0, done.stderr
+        (found,) = [e for e in tomllib.loads((places / "pylock.toml").read_text())["packages"] if e["name"] == "six"]
+        return found["version"]
+
+    locked(folder)
+    (folder / "requirements.txt").write_text("six\niniconfig\n")
+    assert version() == "1.15.0"
+    assert version(UPGRADE="iniconfig") == "1.15.0"
+    assert version(UPGRADE="six iniconfig") == version(UPGRADE="all") != "1.15.0"
+    (folder / "requirements.txt").write_text("six>1.15\n")
+    assert version() != "1.15.0"
+
+
+def test_a_lock_of_an_older_release_stays_up_to_date(given: Given) -> None:
+    folder = given({"requirements.txt": "# ours\nsix\n", **INIT}, requirements_file="requirements.txt")
+    noted = hashlib.sha256(b"# ours\nsix").hexdigest()[:16]  # of every line, as releases before 0.5.0 noted
+    (folder / "docker/pylock.toml").write_text(f'# Made from requirements.txt {noted}\nlock-version = "1.0"\n')
+    assert lock(folder, "check", "docker/pylock.toml").returncode == 0
+    stale(folder, "requirements.txt")
 
 
 LATER = f"3.{sys.version_info.minor + 1}"
