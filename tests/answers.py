@@ -147,7 +147,7 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
         health_route=["", "/health"],
         project_slug=["a", "a-repository"],
         image_registry=["", "registry.example.org:5000/mirror"],
-        test_command=["pytest", "python -m pytest tests"],
+        test_command=["", "pytest", "python -m pytest tests"],
         ci=list(CHOICES["ci"].values()),
         devcontainer=list(CHOICES["devcontainer"].values()),
         **{**fixed, "keep": [[], *([each] for each in fixed["keep"]), fixed["keep"]]},

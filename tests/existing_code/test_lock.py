@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from tests.answers import Answer
+from tests.answers import TABLE, Answer
 from tests.existing_code.packages import INIT, SCM, Package, pyproject
 from tests.existing_code.repositories import add_containers
 from tests.program import run
@@ -36,7 +36,7 @@ def given(template: Path, tmp_path: Path) -> Given:
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_bytes(raw)
         commit(folder, "More")
-        done = add_containers(template, folder, code_paths=["our_pkg"], torch_version="none", **answers)
+        done = add_containers(template, folder, **{"code_paths": ["our_pkg"], "torch_version": "none", **answers})
         assert done.returncode == 0, done.stderr
         commit(folder, "Add containers")
         return folder
@@ -165,6 +165,36 @@ def test_requirements_that_name_the_package_get_its_extra_and_no_namesake(given:
     answers["requirements_dev"] = f"{below}requirements-dev.txt"
     folder = given({f"{below}{name}": text for name, text in files.items()} | INIT, install="yes", **answers)
     assert locked(folder) == ({"six"}, {"iniconfig", "six"})
+
+
+def test_torch_is_locked_only_if_the_code_or_a_requirement_needs_it(given: Given) -> None:
+    answers: dict[str, Answer] = {"torch_version": TABLE["default"]["torch"], "torch_index": "http://127.0.0.1:1/none"}
+    folder = given({"requirements.txt": "six\n", **INIT}, requirements_file="requirements.txt", **answers)
+    assert locked(folder) == ({"six"},) * 2
+    assert "docker/torch" not in (folder / "docker/pylock.toml").read_text()
+    (folder / "our_pkg/__init__.py").write_text("import torch.nn\n")
+    done = lock(folder, "write", folder.parent / "more")
+    assert done.returncode == 1
+    assert "http://127.0.0.1:1/none/cpu/torch/" in done.stderr
+
+
+@pytest.mark.parametrize("server,lacking", {"uvicorn": "uvicorn", "gunicorn-uvicorn": "gunicorn and uvicorn"}.items())
+def test_an_api_without_its_server_is_refused_in_one_line(given: Given, server: str, lacking: str) -> None:
+    answers = {"api_app": "our_pkg:app", "api_server": server, "test_command": ""}
+    folder = given({"requirements.txt": "six\n", **INIT}, requirements_file="requirements.txt", **answers)
+    done = lock(folder, "write", folder.parent / "locks")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"{lacking}, which requirements.txt does not list" in done.stderr
+    (folder / "requirements.txt").write_text("uvicorn\ngunicorn\n")
+    assert {"gunicorn", "uvicorn"} <= locked(folder)[0]
+
+
+def test_a_runner_of_the_tests_that_nothing_lists_is_named(given: Given) -> None:
+    folder = given({"requirements.txt": "six\n", "tests.txt": "pytest\n", **INIT}, requirements_file="requirements.txt")
+    done = lock(folder, "write", folder.parent / "locks")
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert "nothing lists pytest" in done.stderr and "requirements_dev" in done.stderr
 
 
 UNRELATED = {

@@ -43,7 +43,7 @@ ACCEPTED: dict[str, list[object]] = {
     "requirements_dev": ["", "dev.txt", "extra:dev", [], None, ["dev.txt", "extra:dev", "group:dev"]],
     "working_folder": ["", "a/b"],
     "commands": [{}, {"a": "python -m b c=d", "b": "x --y=1,2"}],
-    "test_command": ["pytest", "python -m pytest tests"],
+    "test_command": ["", "pytest", "python -m pytest tests"],
     "api_app": ["", "app:app", "a_b.c:create"],
     "health_route": ["", "/", "/healthz/live"],
 }
@@ -79,7 +79,7 @@ REFUSED: dict[str, list[object]] = {
     "requirements_dev": ["setup.py", "extra:", "extra:a b", ["a.txt", "setup.py"], ["extra:"], {"a": "b"}, 1],
     "working_folder": ["/a", ".."],
     "commands": ["", ["a"], {"A": "b"}, {"help": "b"}, {"a": "b\nc"}, {"a": "$b"}, {"a": "b;c"}, {"a": ""}],
-    "test_command": ["", "a  b", "a;b", "a\n", "$a", "a 'b'", "-a"],
+    "test_command": ["a  b", "a;b", "a\n", "$a", "a 'b'", "-a"],
     "api_app": ["app", "app:", "a-b:c", "app:app()", "a:b\n"],
     "health_route": ["health", "/a b", "/a\n", "/?a"],
 }
