@@ -73,3 +73,19 @@ def test_an_update_brings_ours_and_keeps_theirs(template: Path, tmp_path: Path) 
     assert {path: path.read_bytes() for path in theirs} == theirs
     changed = re.findall(r"^.. (.*)$", git(folder, "status", "--porcelain"), re.MULTILINE)
     assert sorted(changed) == [".copier-answers.yml", "docker/README.md", "docker/precompile.py"]
+
+
+def test_the_workflow_follows_the_default_branch_and_tests_only_what_has_tests(template: Path, tmp_path: Path) -> None:
+    tested = {"yes": {"image", "test"}, "no": {"image"}}
+    for name, jobs in tested.items():
+        folder = repository("monorepo", tmp_path / name)
+        answers = {**SHAPES["monorepo"].answers, "test_command": "pytest" if name == "yes" else ""}
+        assert add_containers(template, folder, **answers).returncode == 0
+        workflow = yaml.load((folder / ".github/workflows/containers.yml").read_text(), yaml.BaseLoader)
+        assert set(workflow["jobs"]) == jobs
+        assert not workflow["on"]["push"]  # each push is seen, whatever the default branch is called
+        for job in workflow["jobs"].values():
+            assert (
+                job["if"] == "github.event_name != 'push' || github.ref_name == github.event.repository.default_branch"
+            )
+        assert ("run --rm dev pytest" in (folder / "docker/README.md").read_text()) == (name == "yes")

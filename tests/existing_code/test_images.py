@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import rows
 from tests.engine import Export, address, attempt, build, cache_kept, docker, need_engine, outcome, reproduced, started
-from tests.existing_code.packages import PACKAGES, contents, own_wheel
+from tests.existing_code.packages import PACKAGES, Package, contents, own_wheel
 from tests.existing_code.repositories import SHAPES, add_containers, commands_of, dockerfile, given
 from tests.private_index import PASSWORD, USER, PrivateIndex
 from tests.program import run
@@ -170,6 +170,50 @@ def test_a_wsgi_application_answers_what_is_under_way_when_it_is_stopped(templat
             assert container.exit_code() == 0, container.log()
     finally:
         attempt("image", "rm", "--force", tag)
+
+
+SLOW = """
+import sys, time
+print("importing", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(scope="module")
+def slow(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the image of an API whose import takes long, with a command."""
+    need_engine()
+    tag = "slipway-test-existing-slow"
+    package = Package({"server.py": SLOW, "work.py": SLOW, "requirements.txt": "uvicorn\n"})
+    folder = package.write(tmp_path_factory.mktemp("slow") / "theirs")
+    answers = {"requirements_file": "requirements.txt", "code_paths": ["server.py", "work.py"], "api_app": "server:app"}
+    answers |= {"torch_version": "none", "commands": {"work": "python work.py"}}
+    assert add_containers(template, folder, **answers, test_command="", project_slug=tag).returncode == 0
+    assert build(folder, "--target=lock", f"--output={folder}").returncode == 0
+    done = build(folder, f"--tag={tag}")
+    assert done.returncode == 0, done.output
+    yield tag
+    attempt("image", "rm", "--force", tag)
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+@pytest.mark.parametrize("init", [[], ["--init"]], ids=["first process", "init"])
+def test_a_program_that_still_imports_stops_at_once(slow: str, command: str, init: list[str]) -> None:
+    with started(slow, *ANYBODY, *init, command=(command,)) as container:
+        container.until(lambda: any("importing" in line for line in container.log()), "importing")
+        before = time.monotonic()
+        docker("stop", "--time=30", container.name)
+        assert time.monotonic() - before < 5
+        assert container.exit_code() in (0, 143), container.log()
+
+
+def test_a_command_beside_the_api_is_not_measured_by_the_health_of_the_api(slow: str) -> None:
+    with started(slow, *ANYBODY, command=("work",)) as container:
+        container.until(lambda: any("importing" in line for line in container.log()), "importing")
+        assert attempt("exec", container.name, "healthcheck").returncode == 0
+    with started(slow, *ANYBODY) as container:
+        container.until(lambda: any("importing" in line for line in container.log()), "importing")
+        assert attempt("exec", container.name, "healthcheck").returncode == 1
 
 
 @pytest.mark.exhaustive
