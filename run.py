@@ -4,6 +4,7 @@
 Creates the environment first, in .venv beside this file, with uv, copier and every other tool at the versions that
 pyproject.toml pins. Needs Python 3.11 or newer with venv and pip.
 
+`adopt PATH` proposes answers for a repository with code, and adds containers to it.
 `preview PRESET` writes the project of a preset, and shows what changed in it since the last release.
 
 `copier copy` and `copier update` print how many files they create, and what to do next;
@@ -31,6 +32,8 @@ ENVIRONMENT = ROOT / ".venv"
 PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 MANIFEST = ROOT / "pyproject.toml"
 STAMP = ENVIRONMENT / "installed"
+MODULES = {"adopt": "adopt", "preview": "tests.preview"}
+"""Commands of this repository's own, and the modules that hold them."""
 FILE = re.compile(r"(\x1b\[\d*m)*\s*(create|identical)\b")
 """A line of Copier's about a file or folder that is new or stays as it is."""
 
@@ -93,8 +96,8 @@ def main() -> None:
         install()
     environment = {**os.environ, "PATH": os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")])}
     name, *arguments = sys.argv[1:]
-    if name == "preview":
-        name, arguments = "python", ["-m", "tests.preview", *arguments]
+    if module := MODULES.get(name):
+        name, arguments = "python", ["-m", module, *arguments]
         environment["PYTHONPATH"] = str(ROOT)
     program = shutil.which(name, path=environment["PATH"])
     if program is None:

@@ -1,0 +1,83 @@
+"""Propose answers for a repository with code, and add containers to it.
+
+Prints each answer with its value, the file and line that it comes from, and how sure it is; then warnings. At a
+terminal each answer that is not sure can be corrected. None of your files is changed, and none of your code runs.
+"""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import yaml
+
+from adopt import copying, table
+from adopt.correction import corrected
+from adopt.proposal import Proposal, notices, propose
+from adopt.repository import UnreadableError
+from adopt.template import CHOICES, asked
+
+
+def main() -> NoReturn:
+    """Run the command and exit with its code."""
+    try:
+        sys.exit(_run(_options()))
+    except (UnreadableError, copying.CopyError) as error:
+        sys.exit(f"adopt: {error}")
+    except (KeyboardInterrupt, EOFError):
+        sys.exit("\nadopt: stopped; nothing was written")
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("slipway-adopt", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="PATH", help="folder of the repository")
+    parser.add_argument("--yes", action="store_true", help="take all answers, and add the containers")
+    parser.add_argument(
+        "--print", action="store_true", help="print the answers and the command of Copier; change nothing"
+    )
+    parser.add_argument("--project", metavar="FOLDER", help="the project to adopt, if the repository has several")
+    parser.add_argument("--template", metavar="ADDRESS", help="address or clone of the template; default: this one")
+    return parser.parse_args()
+
+
+def _run(options: argparse.Namespace) -> int:
+    survey, proposals = propose(options.folder)
+    if options.project is not None:
+        proposals = [each for each in proposals if each.project.folder == options.project.strip("/")]
+        if not proposals:
+            raise UnreadableError(f"there is no Python project in {options.project}")
+    report = sys.stderr if options.print else sys.stdout
+    for proposal in proposals:
+        if len(proposals) > 1:
+            print(f"\nProject {proposal.project.folder or 'at the root'}", file=report)
+        print(table.table(proposal.findings.values()), file=report)
+    if warnings := table.warnings(notices(survey)):
+        print(f"\n{warnings}", file=report)
+    template, reference = (options.template, "") if options.template else copying.source()
+    if options.print:
+        for proposal in proposals:
+            words = copying.command(template, reference, "FILE", options.folder)
+            print(f"# {shlex.join(words)}\n{yaml.safe_dump(answers(proposal), sort_keys=False)}", end="")
+        return 0
+    if len(proposals) > 1:
+        names = ", ".join(proposal.project.folder or "." for proposal in proposals)
+        raise UnreadableError(f"the repository has several projects: {names}; name one with --project")
+    (proposal,) = proposals
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise UnreadableError("this is no terminal; take all answers with --yes, or print them with --print")
+        proposal.findings = corrected(proposal.findings, list(answers(proposal))[1:])
+        if input("\nAdd containers with these answers? [Y/n] ").strip().lower() not in ("", "y", "yes"):
+            raise EOFError
+    copying.copy(template, reference, answers(proposal), options.folder)
+    print(f"\nAdded containers to {options.folder}; none of your files was changed. docker/README.md has the commands.")
+    return 0
+
+
+def answers(proposal: Proposal) -> dict[str, object]:
+    """Return the answers that the template asks, in the order of its questions."""
+    found = {"preset": "existing", **{name: finding.value for name, finding in proposal.findings.items()}}
+    return asked({name: found[name] for name in [*CHOICES, *found] if name in found})

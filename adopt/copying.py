@@ -1,0 +1,68 @@
+"""Run `copier copy` with the answers, after a look at what it would write."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from adopt.template import CLONE
+
+
+class CopyError(Exception):
+    """Copier cannot add the containers; the message is one line."""
+
+
+def source() -> tuple[str, str]:
+    """Return the address of the template that this program belongs to, and the commit.
+
+    Raises:
+        CopyError: if the program was installed from something else than a Git repository.
+    """
+    if (CLONE / "copier.yml").exists():
+        return str(CLONE), "HEAD"
+    origin = json.loads(metadata.distribution("slipway").read_text("direct_url.json") or "{}")
+    commit = origin.get("vcs_info", {}).get("commit_id")
+    if commit:
+        return f"git+{origin['url']}", commit
+    folder = Path(origin.get("url", "").removeprefix("file://"))
+    if (folder / "copier.yml").exists():
+        return str(folder), "HEAD"
+    raise CopyError("the address of the template is unknown; give it with --template")
+
+
+def command(template: str, reference: str, answers: str, folder: Path) -> list[str]:
+    """Return the words of `copier copy` with an answers file."""
+    options = ["--defaults", "--data-file", answers, *(["--vcs-ref", reference] if reference else [])]
+    return ["copier", "copy", *options, template, str(folder)]
+
+
+def copy(template: str, reference: str, answers: dict[str, Any], folder: Path) -> None:
+    """Add the containers to a repository.
+
+    Raises:
+        CopyError: if Copier refuses the answers, or if a file of the repository is in the way; nothing was written.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place, "answers.yml")
+        file.write_text(yaml.safe_dump(answers, sort_keys=False), "utf-8")
+        words = [sys.executable, "-m", *command(template, reference, str(file), folder)]
+        tried = subprocess.run([*words, "--pretend", "--overwrite"], capture_output=True, text=True)
+        if tried.returncode:
+            lines = tried.stderr.strip().splitlines() or ["no reason given"]
+            raise CopyError(f"Copier refused the answers: {lines[-1]}")
+        plain = re.sub(r"\x1b\[\d*m", "", tried.stderr)
+        clashes = [
+            path for path in re.findall(r"(?m)^ *(?:force|overwrite) +(.+)$", plain) if (folder / path).is_file()
+        ]
+        if clashes:
+            raise CopyError(f"your files {', '.join(clashes[:5])} are in the way of new ones; rename them first")
+        done = subprocess.run([*words, "--quiet"], capture_output=True, text=True)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no reason given"]
+            raise CopyError(f"Copier stopped: {lines[-1]}; `git status` shows what it wrote")

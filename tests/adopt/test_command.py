@@ -1,0 +1,57 @@
+"""The command adopt, run as a program on a repository."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from tests.adopt.corpus import shapes
+from tests.releases import ROOT, commit, git
+
+ADOPT = [sys.executable, "-m", "adopt"]
+
+
+def repository(name: str, folder: Path) -> Path:
+    shape = next(shape for shape in shapes() if shape.name == name)
+    written = shape.write(folder / name)
+    commit(written, "Theirs")
+    return written
+
+
+def adopt(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*ADOPT, *words], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def test_yes_adds_containers_and_changes_no_file(tmp_path: Path) -> None:
+    folder = repository("requirements-only", tmp_path)
+
+    done = adopt("--yes", folder)
+
+    assert done.returncode == 0, done.stderr
+    assert "api.main:app" in done.stdout and "Dockerfile:8" in done.stdout
+    assert not git(folder, "diff", "--stat")
+    stored = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+    assert stored["api_app"] == "api.main:app" and stored["keep"] == ["Dockerfile", "compose.yaml"]
+    assert (folder / "slipway.Dockerfile").exists()
+
+
+def test_print_gives_answers_that_can_be_read_and_changes_nothing(tmp_path: Path) -> None:
+    folder = repository("flat", tmp_path)
+
+    done = adopt("--print", folder)
+
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load(done.stdout)["commands"]["align"] == "python align.py --config configs/align.yaml"
+    assert done.stdout.startswith("# copier copy --defaults --data-file FILE")
+    assert not git(folder, "status", "--porcelain")
+
+
+def test_without_terminal_it_says_which_options_to_give(tmp_path: Path) -> None:
+    folder = repository("flat", tmp_path)
+
+    done = adopt(folder)
+
+    assert done.returncode == 1
+    assert done.stderr == "adopt: this is no terminal; take all answers with --yes, or print them with --print\n"
+    assert not git(folder, "status", "--porcelain")
