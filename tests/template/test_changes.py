@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.answers import CHOICES, TASKS, all_values, covering, covering_existing
+from tests.answers import CHOICES, TABLE, TASKS, all_values, covering, covering_existing
 from tests.template.asking import Questions, RefusalError
 from tests.template.test_copier import EXISTING
 
@@ -93,6 +93,14 @@ def test_an_update_without_changes_keeps_every_answer(questions: Questions, kind
     stored = questions.answers(PROJECTS[kind])
     assert questions.answers({}, stored) == stored
     assert questions.answers(stored) == stored, "an update renders the old release with all answers as data"
+
+
+def test_existing_code_may_have_a_python_that_has_ended(questions: Questions) -> None:
+    for version in ("none", TABLE["default"]["torch"]):
+        data = {"preset": "existing", "torch_version": version, "python_version": "3.10"}
+        assert questions.answers(data)["python_version"] == "3.10"
+    with pytest.raises(RefusalError):
+        questions.answers({"preset": "api", "python_version": "3.10"})
 
 
 def test_another_model_has_another_revision(questions: Questions) -> None:

@@ -64,6 +64,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"hf_model": "", "hf_revision": "main"}, ["hf_revision", "empty"]),
     # Code that exists already
     ({"preset": "existing", "hf_model": "gpt2"}, ["hf_model", "gpt2", "no meaning", "existing"]),
+    ({"preset": "existing", "torch_version": "2.8.0", "python_version": "3.9"}, ["3.9", "3.10"]),
     ({"preset": "existing", "license": "MIT"}, ["license", "no meaning", "existing"]),
     ({"preset": "existing", "package_manager": "pip"}, ["package_manager", "no meaning", "existing"]),
     ({"preset": "existing", "interfaces": "[api]"}, ["interfaces", "no meaning", "existing"]),

@@ -4,12 +4,11 @@ import configparser
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from source import normalized, text
+from source import normalized, text, tomllib
 
 STATED = ("name", "requires-python", "dependencies", "optional-dependencies", "dynamic")
 """Keys of `project` in pyproject.toml that say what to install."""

@@ -7,9 +7,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # in Python 3.10, whose pip has the same parser
+    from pip._vendor import tomli as tomllib
 
 HERE = Path(__file__).resolve().parent
 NUMBER = re.compile(
