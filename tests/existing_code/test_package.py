@@ -103,6 +103,74 @@ def test_a_build_that_fails_prints_its_reason(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1] == "package: the build of the package failed; its output is above"
 
 
+ASKED = Package(
+    {
+        "setup.py": "from setuptools import setup\nsetup(name='our-pkg', version='1.0', packages=['our_pkg'],"
+        " setup_requires=['six'])\n",
+        "our_pkg/__init__.py": "",
+    }
+)
+"""A package whose build names a further requirement only when it is asked."""
+
+TOOLS = {**PACKAGES, "setup_requires": ASKED}
+SAMPLE = ["setup_requires", "build hook"]
+
+
+def with_tools(package: Package, folder: Path) -> Path:
+    """Return what a build receives of a package whose build tools are locked."""
+    given = context(package.write(folder / "theirs"), folder / "context")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-B", "docker/build_requirements.py", f"./{package.folder}", folder / "tools.txt"]
+    done = run(command, cwd=given, env={**os.environ, "PATH": path})
+    assert done.returncode == 0, done.stdout + done.stderr
+    shutil.copy(folder / "tools.txt", given / "docker/build-requirements.txt")
+    return given
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[] if each in SAMPLE else [pytest.mark.exhaustive]) for each in TOOLS]
+)
+def test_every_build_tool_is_checked_by_its_hash(name: str, tmp_path: Path) -> None:
+    package = TOOLS[name]
+    given = with_tools(package, tmp_path)
+    done = packaged(given, package, tmp_path / "ours", package.tag)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    (wheel,) = (tmp_path / "ours").glob("*.whl")
+    assert wheel.name.startswith(f"our_pkg-{package.version}-")
+    tools = given / "docker/build-requirements.txt"
+    held = tools.read_text()
+    for wrong, reason in {
+        re.sub("(?<=sha256:)[0-9a-f]{8}", "00000000", held): "hash mismatch",
+        re.sub(r"(?m)^\S.*\n(?:[ ]+--hash.*\n)+", "", held, count=1): "no trusted hash was provided",
+    }.items():
+        tools.write_text(wrong)
+        done = packaged(given, package, tmp_path / "wrong", package.tag)
+        assert done.returncode == 1
+        assert reason in done.stderr.lower()
+    assert not list(tmp_path.glob("wrong/*.whl"))
+
+
+def test_build_tools_of_other_requirements_are_refused_in_one_line(tmp_path: Path) -> None:
+    package = PACKAGES["manifest"]
+    given = with_tools(package, tmp_path)
+    manifest = given / "pyproject.toml"
+    manifest.write_text(manifest.read_text().replace('"setuptools"', '"setuptools>=62"'))
+    done = packaged(given, package, tmp_path / "ours", "")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "docker/build-requirements.txt is out of date" in done.stderr
+
+
+def test_build_tools_that_are_not_locked_are_reported(tmp_path: Path) -> None:
+    package = PACKAGES["manifest"]
+    given = context(package.write(tmp_path / "theirs"), tmp_path / "context")
+    done = packaged(given, package, tmp_path / "ours", "")
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert "build tools are not checked" in done.stderr
+
+
 @pytest.mark.parametrize(
     "described,version",
     {

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import build_requirements
 import source
 
 GENERATED = Path("/opt/generated")
@@ -33,7 +34,8 @@ def wheel(package: str, folder: Path, version: str, revision: str = "") -> None:
     copy = source.copied()
     source.track(copy, wanted or UNVERSIONED)
     settings = source.build_settings(copy / package, version, revision) if by_git else None
-    run(copy / package, settings, "uv", "build", "--wheel", "--out-dir", folder)
+    options = build_requirements.options(Path(package))
+    run(copy / package, settings, "uv", "build", "--wheel", *options, "--out-dir", folder)
     (built,) = folder.glob("*.whl")
     name, found = built.name.split("-")[:2]
     if by_git and found != wanted:
@@ -63,7 +65,8 @@ def editable(package: str, folder: Path, version: str) -> None:
     source.track(folder, source.release(version))
     before = set(folder.rglob("*"))
     settings = source.build_settings(folder / package, version)
-    run(folder / package, settings, "uv", "pip", "install", "--no-deps", "--editable", ".")
+    tools = ["--build-constraints", build_requirements.FILE] if build_requirements.FILE.is_file() else []
+    run(folder / package, settings, "uv", "pip", "install", "--no-deps", *tools, "--editable", ".")
     for path in sorted(set(folder.rglob("*")) - before):
         inside = path.relative_to(folder)
         built = any(part in (".git", "build", "__pycache__") or part.endswith(".egg-info") for part in inside.parts)
