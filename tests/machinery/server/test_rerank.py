@@ -113,6 +113,13 @@ def test_too_many_texts_are_refused(client: TestClient, field: str) -> None:
     assert answer.json()["error"] == f"{field}: {limit + 1} exceed the limit of {limit}"
 
 
+@pytest.mark.parametrize("field", ["texts", "documents"])
+def test_too_many_texts_are_refused_before_they_are_looked_at(client: TestClient, field: str) -> None:
+    limit = components.get_settings().max_inputs
+    answer = client.post("/rerank", json={"query": QUERY, field: ["dog"] * limit + [7]})
+    assert answer.status_code == 413, answer.text
+
+
 def test_errors_below_v1_have_openai_format(client: TestClient) -> None:
     answer = client.post("/v1/rerank", json={"query": QUERY})
     assert answer.status_code == 422

@@ -5,7 +5,17 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator, with_config
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    create_model,
+    model_validator,
+    with_config,
+)
 from typing_extensions import TypedDict
 
 from ...base_settings import ServiceSettings
@@ -14,7 +24,7 @@ from ...json_limits import check_fields
 from ..dependencies import engine_of
 from ..disconnects import while_connected
 from ..responses import Json
-from .predict import as_list
+from .predict import as_list, at_most
 
 Part = Annotated[str, Field(min_length=1)]
 
@@ -43,7 +53,7 @@ class RerankRequest(BaseModel):
 class TextsRequest(RerankRequest):
     """https://huggingface.github.io/text-embeddings-inference/#/Text%20Embeddings%20Inference/rerank."""
 
-    texts: list[Part] = Field(min_length=1, fail_fast=True)
+    texts: list[Part]
     raw_scores: bool = Field(False, description="Return the logits, without the model's own activation function.")
     return_text: bool = Field(False, description="Return each text with its score.")
     truncate: bool = Field(False, description="Cut a pair that is too long instead of refusing it.")
@@ -60,7 +70,7 @@ class Document(TypedDict):
 class DocumentsRequest(RerankRequest):
     """https://docs.cohere.com/reference/rerank and https://api.jina.ai/redoc#tag/rerank. Long pairs are cut."""
 
-    documents: list[Part | Document] = Field(min_length=1, fail_fast=True)
+    documents: list[Part | Document]
     top_n: int | None = Field(None, ge=1, description="Number of results, best first; all of them by default.")
     return_documents: bool = Field(False, description="Return each document with its score.")
 
@@ -72,19 +82,31 @@ def _format(body: Any) -> str | None:
     return f"with-{found[0]}" if len(found) == 1 else None
 
 
-RerankBody = Annotated[
-    Annotated[TextsRequest, Tag("with-texts")] | Annotated[DocumentsRequest, Tag("with-documents")],
-    Discriminator(
-        _format, custom_error_type="rerank_format", custom_error_message="send either texts or documents, and a query"
-    ),
-]
+def _request_model(max_inputs: int) -> Any:
+    """Return the type of a body in either format, which has at most so many texts."""
+
+    def several(of: Any, field: str) -> Any:
+        return Annotated[list[of], Field(min_length=1, fail_fast=True), at_most(max_inputs, field)], ...
+
+    texts = create_model("TextsRequest", __base__=TextsRequest, texts=several(Part, "texts"))
+    documents = create_model(
+        "DocumentsRequest", __base__=DocumentsRequest, documents=several(Part | Document, "documents")
+    )
+    return Annotated[
+        Annotated[texts, Tag("with-texts")] | Annotated[documents, Tag("with-documents")],
+        Discriminator(
+            _format,
+            custom_error_type="rerank_format",
+            custom_error_message="send either texts or documents, and a query",
+        ),
+    ]
 
 
 def rerank_router(settings: ServiceSettings, schemas: TaskSchemas) -> APIRouter:
     """Return the route `POST /rerank`, also below `/v1` and `/v2`, where clients of Cohere send requests."""
     max_inputs = settings.max_inputs
 
-    async def rerank(request: Request, body: RerankBody) -> Json:
+    async def rerank(request: Request, body: TextsRequest | DocumentsRequest) -> Json:
         """Rank texts by their relevance to a query, best first."""
         engine = engine_of(request)
 
@@ -123,6 +145,7 @@ def rerank_router(settings: ServiceSettings, schemas: TaskSchemas) -> APIRouter:
             }
         )
 
+    rerank.__annotations__["body"] = _request_model(max_inputs)  # FastAPI reads the request model from there
     router = APIRouter()
     for path in ("/rerank", "/v1/rerank", "/v2/rerank"):
         router.add_api_route(path, rerank, methods=["POST"], include_in_schema=path == "/rerank")
