@@ -9,6 +9,7 @@ import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -324,7 +325,7 @@ def test_uploads_at_once_keep_the_quota_together(of: Of, storage: Storage, datab
 
 
 def test_a_large_file_reserves_its_bytes_in_steps(of: Of, database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RESERVED_BYTES", 100)
+    monkeypatch.setattr(module, "MAX_RESERVED_RATIO", 1 / 10)
     reserved = set()
     with of("me", max_bytes=1000).write("a.txt") as stream:
         for _ in range(50):
@@ -333,6 +334,17 @@ def test_a_large_file_reserves_its_bytes_in_steps(of: Of, database: Engine, monk
         assert list(of("me").find()) == []
     assert sorted(reserved) == [10, 120, 230, 340, 450, 560]
     assert rows(database) == {"a.txt": ("me", 500)}
+
+
+def test_uploads_at_once_are_refused_only_what_the_quota_does_not_hold(of: Of) -> None:
+    files = of("me", max_bytes=10_000_000)
+    with ExitStack() as uploads:
+        streams = [uploads.enter_context(files.write(f"{number}.bin")) for number in range(4)]
+        for _ in range(20):
+            for stream in streams:
+                stream.write(b"x" * 120_000)
+        with pytest.raises(QuotaExceededError):
+            streams[0].write(b"x" * 2_400_000)
 
 
 def test_the_bytes_of_a_killed_upload_are_free_again(of: Of, database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

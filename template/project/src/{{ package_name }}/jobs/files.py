@@ -32,8 +32,11 @@ ABANDONED = timedelta(minutes=10)
 RESERVATIONS = ".reserved/"
 """Begin of the path in the row of a running upload, which counts its bytes in advance. No file has such a path."""
 
-RESERVED_BYTES = 8_000_000
-"""Bytes that a running upload reserves at a time."""
+MAX_RESERVED_BYTES = 8_000_000
+"""Bytes that an upload of unknown size reserves at a time, at most; each time is a transaction."""
+
+MAX_RESERVED_RATIO = 1 / 100
+"""Part of the quota that it reserves at a time, at most: others are refused what it does not use."""
 
 OBJECT_VERSION = re.compile(r"[?](versionid|generation)=", re.IGNORECASE)
 """What fsspec's buckets read as the version of an object: it would be a second path of the same file."""
@@ -306,7 +309,8 @@ class _Reservation:
             free = self._files._max_bytes - self._files._used(connection)
             if size > free:
                 raise self._files._quota_exceeded()
-            reserved = min(free, size + RESERVED_BYTES if self._bytes else size)
+            spare = min(MAX_RESERVED_BYTES, int(self._files._max_bytes * MAX_RESERVED_RATIO)) if self._bytes else 0
+            reserved = min(free, size + spare)
             values = {"path": self._path, "owner": self._files._owner.name, "size": reserved, "created_at": now}
             connection.execute(insert(StoredFile).values(**values))
         self._bytes = reserved
