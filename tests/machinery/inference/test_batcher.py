@@ -189,6 +189,19 @@ def test_what_has_waited_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     assert [1] not in machine.batches
 
 
+def test_a_patient_caller_waits_for_as_long_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(batcher.time, "monotonic", lambda: now[0])
+    machine = Machine(is_open=False)
+    queue = Batcher(machine.compute, BatchLimits(), max_wait_seconds=10)
+    machine.busy(queue)
+    late = queue.submit(1, lambda: [Item(1, None)], is_patient=True)
+    now[0] = 1000
+    machine.gate.set()
+    queue.close()
+    assert late.result(0) == [100]
+
+
 def test_what_nobody_wants_any_more_is_not_computed() -> None:
     machine = Machine(is_open=False)
     batcher = Batcher(machine.compute, BatchLimits())

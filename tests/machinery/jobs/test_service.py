@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from databases import empty_database
-from example import INPUTS
+from example import INPUTS, PARAMETERS
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ValidationError
@@ -31,6 +31,7 @@ from my_project.jobs.context import JobContext
 from my_project.jobs.service import JobService
 from my_project.jobs.store import JobStore
 from my_project.jobs.types import JobType
+from my_project.schemas import Parameters
 from my_project.server.app import create_app
 from my_project.settings import Settings
 
@@ -187,6 +188,17 @@ def test_a_job_ends_when_it_is_cancelled_or_takes_too_long(files: Path, monkeypa
         assert done["state"] == "failed" and "longer than" in done["error"]
         assert client.delete(address).status_code == 409
     assert not (files / "half.txt").exists()
+
+
+def test_the_time_that_inputs_take_fails_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_PROJECT_MAX_WAIT_SECONDS", "0.000001")  # every batch takes longer
+    components.get_settings.cache_clear()
+
+    def predict(job: JobContext) -> dict[str, Any]:
+        return {"count": len(job.model.predict(INPUTS, Parameters.model_validate(PARAMETERS)))}
+
+    with TestClient(make_app(predict)) as client:
+        assert wait(client, submit(client))["result"] == {"count": len(INPUTS)}
 
 
 def test_the_api_is_not_ready_while_the_database_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

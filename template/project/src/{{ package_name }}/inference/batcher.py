@@ -7,6 +7,7 @@ closest to its size, so that no input starves.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -64,6 +65,7 @@ class _Request:
 
     count: int
     submitted: float
+    max_wait_seconds: float
     preprocess: Callable[[], Sequence[Item]]
     is_large: Callable[[], bool]
     future: Answer = field(default_factory=Answer)
@@ -144,7 +146,12 @@ class Batcher:
         return self._accepted
 
     def submit(
-        self, count: int, preprocess: Callable[[], Sequence[Item]], is_large: Callable[[], bool] = lambda: False
+        self,
+        count: int,
+        preprocess: Callable[[], Sequence[Item]],
+        is_large: Callable[[], bool] = lambda: False,
+        *,
+        is_patient: bool = False,
     ) -> Answer:
         """Return the future results of `count` inputs; cancel it when they are not needed any more.
 
@@ -155,12 +162,14 @@ class Batcher:
             preprocess: Returns that many items; called in a thread.
             is_large: Whether `preprocess` takes so long that others must not wait for it. Large requests have a thread
                 of their own, one after the other: each may take much memory. Must be fast; called in a thread.
+            is_patient: Whether to wait for as long as it takes, once the inputs are accepted.
 
         Raises:
             QueueFullError: Too many inputs are waiting. The future raises it after `max_wait_seconds`, and at once if
                 too many inputs of large requests are waiting.
         """
-        request = _Request(count, time.monotonic(), preprocess, is_large)
+        max_wait_seconds = math.inf if is_patient else self._max_wait_seconds
+        request = _Request(count, time.monotonic(), max_wait_seconds, preprocess, is_large)
         with self._changed:
             if self._closed:
                 raise QueueFullError("the server is shutting down")
@@ -273,8 +282,8 @@ class Batcher:
             self._changed.wait_for(lambda: len(self._waiting) >= all_of_them, seconds)
 
     def _is_wanted(self, request: _Request) -> bool:
-        if time.monotonic() - request.submitted > self._max_wait_seconds:
-            request.future.give_up(self._max_wait_seconds)
+        if time.monotonic() - request.submitted > request.max_wait_seconds:
+            request.future.give_up(request.max_wait_seconds)
         return not request.future.done()
 
     def _answer(self, batch: list[_Entry]) -> None:

@@ -145,26 +145,33 @@ class Engine:
         """
         return self._require_loaded().model
 
-    async def predict(self, inputs: Sequence[Any], parameters: BaseModel) -> list[Any]:
+    async def predict(self, inputs: Sequence[Any], parameters: BaseModel, *, is_patient: bool = False) -> list[Any]:
         """Return a prediction for each input, in order.
+
+        Args:
+            inputs: What to predict.
+            parameters: Parameters of the task.
+            is_patient: Whether to wait for as long as it takes, once the inputs are accepted.
 
         Raises:
             InvalidInputError: The model cannot take an input or a parameter.
             NotReadyError: The model is not loaded.
             QueueFullError: Too many inputs are waiting.
         """
-        return [prediction for prediction, _ in await self.predict_sized(inputs, parameters)]
+        return [prediction for prediction, _ in await self.predict_sized(inputs, parameters, is_patient=is_patient)]
 
-    async def predict_sized(self, inputs: Sequence[Any], parameters: BaseModel) -> list[tuple[Any, int]]:
+    async def predict_sized(
+        self, inputs: Sequence[Any], parameters: BaseModel, *, is_patient: bool = False
+    ) -> list[tuple[Any, int]]:
         """Return a prediction and the size in tokens for each input. Raises what `predict` raises.
 
         Cached predictions do not wait in the queue.
         """
         loaded = self._require_loaded()
         if self._recorder is None:
-            return await self._predict_or_look_up(loaded, inputs, parameters)
+            return await self._predict_or_look_up(loaded, inputs, parameters, is_patient)
         began = time.monotonic()
-        sized = await self._predict_or_look_up(loaded, inputs, parameters)
+        sized = await self._predict_or_look_up(loaded, inputs, parameters, is_patient)
         predictions = [prediction for prediction, _ in sized]
         seconds = time.monotonic() - began
         model = loaded.model
@@ -172,16 +179,18 @@ class Engine:
         return sized
 
     async def _predict_or_look_up(
-        self, loaded: _Loaded, inputs: Sequence[Any], parameters: BaseModel
+        self, loaded: _Loaded, inputs: Sequence[Any], parameters: BaseModel, is_patient: bool
     ) -> list[tuple[Any, int]]:
         if loaded.cache is None or not loaded.model.is_deterministic(parameters):
-            return await self._predict(inputs, parameters)
+            return await self._predict(inputs, parameters, is_patient)
         return await loaded.cache.get_or_compute(
             [cache_key(each, parameters) for each in inputs],
-            lambda missing: self._predict([inputs[position] for position in missing], parameters),
+            lambda missing: self._predict([inputs[position] for position in missing], parameters, is_patient),
         )
 
-    async def _predict(self, inputs: Sequence[Any], parameters: BaseModel) -> list[tuple[Any, int]]:
+    async def _predict(
+        self, inputs: Sequence[Any], parameters: BaseModel, is_patient: bool
+    ) -> list[tuple[Any, int]]:
         items: list[Item] = []
         model = self.model
 
@@ -190,24 +199,34 @@ class Engine:
             items.extend(model.preprocess(inputs, parameters))
             return items
 
-        predictions = await self.compute(len(inputs), preprocess, lambda: model.is_large(inputs))
+        predictions = await self.compute(
+            len(inputs), preprocess, lambda: model.is_large(inputs), is_patient=is_patient
+        )
         return [(prediction, item.size) for prediction, item in zip(predictions, items, strict=True)]
 
     async def compute(
-        self, count: int, preprocess: Callable[[], Sequence[Item]], is_large: Callable[[], bool] = lambda: False
+        self,
+        count: int,
+        preprocess: Callable[[], Sequence[Item]],
+        is_large: Callable[[], bool] = lambda: False,
+        *,
+        is_patient: bool = False,
     ) -> list[Any]:
         """Return the results of `count` items, which `preprocess` returns; it is called in a thread.
 
-        So is `is_large`: whether `preprocess` takes so long that others must not wait for it.
+        So is `is_large`: whether `preprocess` takes so long that others must not wait for it. The items of a patient
+        caller wait for as long as it takes, once they are accepted.
 
         Raises:
             NotReadyError: The model is not loaded.
             QueueFullError: Too many inputs are waiting.
         """
         submitted = time.monotonic()
-        answer = self._require_loaded().batcher.submit(count, preprocess, is_large)
+        answer = self._require_loaded().batcher.submit(count, preprocess, is_large, is_patient=is_patient)
         metrics.QUEUE_DEPTH.inc(count)
         answer.add_done_callback(lambda _: metrics.QUEUE_DEPTH.dec(count))
+        if is_patient:
+            return await asyncio.wrap_future(answer)
         # The batcher checks its queue between batches only, and one can take long.
         timeout = asyncio.get_running_loop().call_later(self._settings.max_wait_seconds, self._give_up, answer)
         try:

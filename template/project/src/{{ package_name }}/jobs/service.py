@@ -209,6 +209,8 @@ class EngineModel:
     def predict(self, inputs: Sequence[Any], parameters: Any) -> list[Any]:
         """Return a prediction for each input. Requests of clients go first: wait while the queue is full.
 
+        Accepted inputs have no limit of time: more than the model computes in it would be refused again and again.
+
         Raises:
             NotReadyError: The model failed to load, or the API shuts down.
             InvalidInputError: The model cannot take an input or a parameter.
@@ -218,7 +220,8 @@ class EngineModel:
         self._wait_for_load()
         while True:
             try:
-                return asyncio.run_coroutine_threadsafe(self._engine.predict(inputs, parameters), self.loop).result()
+                predicted = self._engine.predict(inputs, parameters, is_patient=True)
+                return asyncio.run_coroutine_threadsafe(predicted, self.loop).result()
             except QueueFullError:
                 if self._engine.reason:
                     raise NotReadyError(self._engine.reason) from None
