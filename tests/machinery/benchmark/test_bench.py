@@ -8,8 +8,10 @@ from example import INPUTS, PARAMETERS
 from machinery.live import live
 from typer.testing import CliRunner
 
+from my_project import components
 from my_project.cli import tune
 from my_project.cli.program import app
+from my_project.server.api_keys import ApiKey, digest, make_key
 
 
 @pytest.fixture
@@ -33,6 +35,36 @@ def test_bench_measures_a_server(texts: list[str], tmp_path: Path) -> None:
     assert not step["errors"]
     assert 0 < step["throughput"] <= 30
     assert report.with_suffix(".png").stat().st_size
+
+
+@pytest.mark.parametrize("variable", ["API_KEY", "API_KEY_FILE"])
+def test_bench_sends_the_key_of_the_environment(
+    variable: str, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, keys, held = make_key(), tmp_path / "api_keys", tmp_path / "key"
+    keys.write_text(ApiKey("bench", digest(key.encode()), False).line)
+    held.write_text(f"{key}\n")
+    monkeypatch.setenv("MY_PROJECT_API_KEYS_FILE", str(keys))
+    components.get_settings.cache_clear()
+    options = ["-c", "1", "--seconds", "0.5", "-o", str(tmp_path / "report.json"), *texts]
+    options += ["--parameters", json.dumps(PARAMETERS)]
+    with live() as url:
+        unknown = CliRunner().invoke(app, ["bench", f"{url}/predict", *options])
+        monkeypatch.setenv(variable, str(held) if variable == "API_KEY_FILE" else key)
+        known = CliRunner().invoke(app, ["bench", f"{url}/predict", *options])
+    assert unknown.exit_code == 1
+    assert "set API_KEY or API_KEY_FILE" in unknown.output
+    assert known.exit_code == 0, known.output
+    assert key not in known.output + (tmp_path / "report.json").read_text()
+
+
+@pytest.mark.parametrize("variables", [{"API_KEY": "a\nb"}, {"API_KEY": "\u00e4"}, {"API_KEY_FILE": "/no/such/file"}])
+def test_a_key_that_cannot_be_sent_is_refused(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(app, ["bench"])
+    assert done.exit_code == 2
+    assert next(iter(variables)) in done.output
 
 
 def test_bench_of_a_server_that_does_not_answer_fails(texts: list[str], tmp_path: Path) -> None:

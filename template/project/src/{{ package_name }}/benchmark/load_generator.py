@@ -37,8 +37,9 @@ class LoadResult:
 
 
 class _Clients:
-    def __init__(self, url: str, bodies: Sequence[bytes], seconds: float, rate: float | None) -> None:
+    def __init__(self, url: str, bodies: Sequence[bytes], seconds: float, rate: float | None, key: str) -> None:
         self._url, self._bodies, self._rate = urlsplit(url), bodies, rate
+        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._route = urlunsplit(("", "", self._url.path or "/", self._url.query, ""))
         self._began = time.perf_counter()
         self._counts_from, self._ends = self._began + seconds * WARM_UP_RATIO, self._began + seconds
@@ -75,7 +76,7 @@ class _Clients:
         while True:
             is_reused = connection.sock is not None
             try:
-                connection.request("POST", self._route, body, {"Content-Type": "application/json"})
+                connection.request("POST", self._route, body, self._headers)
                 response = connection.getresponse()
                 response.read()
             except (OSError, HTTPException) as error:
@@ -93,6 +94,7 @@ def generate_load(
     seconds: float,
     rate: float | None = None,
     parameters: dict[str, Any] | None = None,
+    key: str = "",
 ) -> LoadResult:
     """Send inputs to a server, one a request, and return what the clients measured.
 
@@ -104,9 +106,10 @@ def generate_load(
         rate: None for a closed loop, in which each client sends its next request after its answer. Otherwise requests
             per second of an open loop, as far as clients are free.
         parameters: Parameters of each request.
+        key: API key to send, if the server needs one.
     """
     bodies = [json.dumps({"inputs": each, "parameters": parameters or {}}).encode() for each in inputs]
-    clients = _Clients(url, bodies, seconds, rate)
+    clients = _Clients(url, bodies, seconds, rate, key)
     with ThreadPoolExecutor(concurrency) as pool:
         for running in [pool.submit(clients.run) for _ in range(concurrency)]:
             running.result()

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from ..secret_files import read_secret
+
 if TYPE_CHECKING:
     from ..benchmark.load_generator import LoadResult
 
@@ -41,13 +43,14 @@ def bench(
 ) -> None:
     """Measure throughput, latency and errors of a running server with more and more concurrent clients.
 
-    The exit code is 1 if no request succeeds.
+    If the server needs an API key, set API_KEY, or API_KEY_FILE to the path of a file with the key. The exit code is 1
+    if no request succeeds.
     """
     from rich.console import Console
 
     from ..benchmark.load_generator import generate_load
 
-    inputs, parsed = read_inputs(source, 256), _parse_object(parameters)
+    inputs, parsed, key = read_inputs(source, 256), _parse_object(parameters), _api_key()
     if not _is_url(url):
         raise typer.BadParameter(f"{url} is not a URL such as http://127.0.0.1:8000/predict")
     if output.suffix == PLOT_SUFFIX or not os.access(output.absolute().parent, os.W_OK):
@@ -56,12 +59,14 @@ def bench(
     steps: list[LoadResult] = []
     for clients in concurrency or [1, 4, 16, 64]:
         with console.status(f"{clients} clients for {seconds:g} s ..."):
-            steps.append(generate_load(url, inputs, clients, seconds, rate, parsed))
+            steps.append(generate_load(url, inputs, clients, seconds, rate, parsed, key))
         if not steps[-1].answered:
             break  # more clients would not be answered either
     _print_table(steps)
     if not any(step.answered for step in steps):
-        console.print(f"error: no request succeeded: is there a server at {url}?", style=None, highlight=False)
+        is_unknown = any("401" in step.errors for step in steps)
+        question = "set API_KEY or API_KEY_FILE to one of its API keys" if is_unknown else f"is there a server at {url}?"
+        console.print(f"error: no request succeeded: {question}", style=None, highlight=False)
         raise typer.Exit(1)
     temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
@@ -91,6 +96,20 @@ def read_inputs(source: Path | None, count: int) -> list[Any]:
     if len(names) > 1:
         return [dict(zip(names, line.split("\t", len(names) - 1), strict=False)) for line in lines]
     return lines
+
+
+def _api_key() -> str:
+    """Return the API key that the environment holds or names a file for; empty without one.
+
+    It is no option, because other users of the machine can read those of a running command.
+    """
+    try:
+        key = os.environ.get("API_KEY") or (read_secret(Path(path)) if (path := os.environ.get("API_KEY_FILE")) else "")
+    except ValueError as error:
+        raise typer.BadParameter(f"API_KEY_FILE: {error}") from None
+    if not (key.isascii() and key.isprintable()):
+        raise typer.BadParameter("API_KEY: a key has no line breaks and only ASCII characters")
+    return key
 
 
 def _is_url(url: str) -> bool:
