@@ -9,7 +9,8 @@ from ..backends.base import Backend, BackendModel, ModelFiles
 from ..base_settings import ServiceSettings
 from ..inference.batching import BatchLimits, Item
 from ..inference.model import InputT, OutputT, ParametersT
-from .tokenizer import Encoded, Text, TextTokenizer
+from .long_texts import Text, are_long
+from .tokenizer import Encoded, TextTokenizer
 
 
 class TextModel(BackendModel[InputT, ParametersT, OutputT], Generic[InputT, ParametersT, OutputT]):
@@ -28,6 +29,10 @@ class TextModel(BackendModel[InputT, ParametersT, OutputT], Generic[InputT, Para
         """
         limits = BatchLimits(settings.max_batch_size, settings.max_batch_tokens, settings.max_padding)
         return cls(files, backend, limits)
+
+    def is_large(self, inputs: Sequence[Any]) -> bool:
+        """Return whether the texts take long to tokenize. An input is a text, or several in a mapping or a tuple."""
+        return are_long([tuple(each.values()) if isinstance(each, dict) else each for each in inputs])
 
     def items(self, texts: Sequence[Text], encoded: Sequence[Encoded], parameters: Any) -> list[Item]:
         """Return an item for each text. Those that the network cannot compute together are of different groups."""

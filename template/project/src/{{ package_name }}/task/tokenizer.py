@@ -1,5 +1,7 @@
 """Turn texts into token ids and batches of them, with transformers or with the tokenizer of an export alone."""
 
+import copy
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +11,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from ..errors import EmptyInputError, InputTooLongError, ModelUnavailableError
+from .long_texts import Text, are_long
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -16,8 +19,6 @@ MASK_INPUT = "attention_mask"
 """Input of a network that is 1 at tokens and 0 at padding; it is made with the batch."""
 
 Side = Literal["left", "right"]
-Text = str | tuple[str, str]
-"""A text, or a pair of texts that the model reads as one input."""
 Encoded = dict[str, list[int]]
 """What the tokenizer returns for a text: a number of each token by the name of the network's input."""
 
@@ -38,10 +39,23 @@ class TokenizerFacts:
 
 
 class TextTokenizer(ABC):
-    """A tokenizer, for one thread at a time."""
+    """A tokenizer for several threads: long texts have a copy of their own, so that short ones never wait for them.
+
+    A tokenizer of either library is for one thread at a time, because how it truncates is part of its state.
+    """
 
     def __init__(self, facts: TokenizerFacts) -> None:
         self.facts = facts
+        self._lock = threading.Lock()
+        self._for_long: Self | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy has, which is used on its own."""
+        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_for_long")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a copy."""
+        vars(self).update(state, _lock=threading.Lock(), _for_long=None)
 
     def encode(
         self, texts: Sequence[Text], truncate: bool = False, side: Side = "right", may_truncate: bool = True
@@ -59,7 +73,9 @@ class TextTokenizer(ABC):
             InputTooLongError: A text is longer than the model takes, and is not to be cut.
         """
         longest = self.facts.max_tokens
-        encoded = self._encode(texts, truncate and longest is not None, side)
+        tokenizer = self._copied() if are_long(texts) else self
+        with tokenizer._lock:
+            encoded = tokenizer._encode(texts, truncate and longest is not None, side)
         for each in encoded:
             count = len(each["input_ids"])
             if not count:
@@ -81,6 +97,16 @@ class TextTokenizer(ABC):
                 array[row, place] = 1 if name == MASK_INPUT else each[name]
             padded[name] = array
         return padded
+
+    def _copied(self) -> Self:
+        """Return the tokenizer of long texts, which the first one makes; some have no copy, and share this one."""
+        if self._for_long is None:
+            with self._lock:
+                try:
+                    self._for_long = copy.deepcopy(self)
+                except Exception:  # a tokenizer written in Python may hold anything
+                    self._for_long = self
+        return self._for_long
 
     @abstractmethod
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from typing_extensions import TypedDict
 
 from .labels import Label
-from .tokenizer import Text
+from .long_texts import Text
 
 Part = Annotated[str, Field(min_length=1)]
 

@@ -16,6 +16,7 @@ from ..inference.batching import BatchLimits, Item
 from ..inference.model import InferenceModel
 from .chat import as_taken, check_complete
 from .detokenizer import decode, truncate_at
+from .long_texts import are_long
 from .schemas import Generation, TextGenerationParameters
 from .streamer import Reader, Streamer
 
@@ -66,6 +67,10 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
     def load(cls, files: ModelFiles, backend: TorchBackend, settings: ServiceSettings) -> Self:
         """Return the model, ready to predict."""
         return cls(files, backend, BatchLimits(settings.max_batch_size, settings.max_batch_tokens))
+
+    def is_large(self, inputs: Sequence[str]) -> bool:
+        """Return whether prompts take long to tokenize. None is truncated, so that two threads can share a tokenizer."""
+        return are_long(inputs)
 
     def preprocess(self, inputs: Sequence[str], parameters: TextGenerationParameters) -> list[Item]:
         """Return the token ids of each prompt.

@@ -68,15 +68,16 @@ def completions_router(settings: ServiceSettings, schemas: TaskSchemas) -> APIRo
         stream = Stream() if body.stream else None
         items: list[Item] = []
 
+        texts = [each for each in prompts if isinstance(each, str)]
+
         def preprocess() -> list[Item]:
-            texts = [each for each in prompts if isinstance(each, str)]
             encoded = iter(model.preprocess(texts, parameters) if texts else [])
             ids = [next(encoded).value.ids if isinstance(each, str) else each for each in prompts]
             plain = model.preprocess_ids(ids, parameters)
             items.extend(model.streaming(plain, stream) if stream else plain)
             return items
 
-        work = engine.compute(len(prompts), preprocess)
+        work = engine.compute(len(prompts), preprocess, lambda: engine.model.is_large(texts))
         head = {**response_head("cmpl", engine.name), "object": "text_completion"}
         if stream:
             await while_connected(request, stream.begin(work))

@@ -31,7 +31,8 @@ async def stream_text(request: Request, engine: Engine, inputs: Sequence[str], p
         items.extend(model.streaming(model.preprocess(inputs, plain), stream))
         return items
 
-    await while_connected(request, stream.begin(engine.compute(1, preprocess)))
+    work = engine.compute(1, preprocess, lambda: engine.model.is_large(inputs))
+    await while_connected(request, stream.begin(work))
     return EventStream(stream, _events(stream, inputs[0], parameters, items[0]), FAILURE)
 
 
