@@ -3,11 +3,39 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from adopt.answers import api, code, commands, folders, keeping, python, requirements, testing, torch
+from adopt.answers import (
+    api,
+    code,
+    commands,
+    folders,
+    front_ends,
+    keeping,
+    models,
+    processes,
+    python,
+    requirements,
+    system,
+    testing,
+    torch,
+)
 from adopt.findings import Finding, Notice
 from adopt.survey import Project, Survey
 
-ORDER = [requirements, torch, python, code, api, commands, testing, folders, keeping]
+ORDER = [
+    requirements,
+    torch,
+    python,
+    code,
+    api,
+    commands,
+    processes,
+    testing,
+    folders,
+    system,
+    models,
+    front_ends,
+    keeping,
+]
 """Modules that find answers; each reads those of the ones before it."""
 
 

@@ -140,6 +140,10 @@ WRITTEN_NAME = re.compile(
 READ_NAME = re.compile(r"(?i)(^|_|-)(data(set)?s?|inputs?|train|raw|csv|corpus|configs?|templates?|static)(_|-|$)")
 RELATIVE = re.compile(r"(\./)?[A-Za-z0-9_][\w.@+-]*(/[\w.@+ -]*)*")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*")
+FILE = re.compile(
+    r"(?i)\.(pt|pth|bin|ckpt|onnx|pkl|joblib|h5|keras|txt|json|ya?ml|csv|safetensors|gguf|tar|gz|zip|py)$|^(models?|data)/"
+)
+"""Paths of files, which look like names of models."""
 MODEL_NAME = re.compile(r"(?i)(^|_)(model|checkpoint|pretrained|repo)(_|$|id)")
 TAKES_DEFAULT = {
     "add_argument",
@@ -308,6 +312,7 @@ class _Reader:
             case ast.Try():
                 optional = optional or any(_handles_import(handler) for handler in node.handlers)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._defaults(node.args)
                 if not inside:
                     self.module.functions[node.name] = node.lineno
                 for each in node.decorator_list:
@@ -328,6 +333,18 @@ class _Reader:
                 pass
         for child in ast.iter_child_nodes(node):
             self.visit(child, inside, optional)
+
+    def _defaults(self, arguments: ast.arguments) -> None:
+        """Note the defaults of arguments, which are options of a program where typer or fire reads them."""
+        positional = [*arguments.posonlyargs, *arguments.args]
+        pairs = [*zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True)]
+        pairs += [
+            (name, value) for name, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value
+        ]
+        for argument, value in pairs:
+            first = value.args[0] if isinstance(value, ast.Call) and value.args else value
+            if literal(first):
+                self._named_text(argument.arg, literal(first), first.lineno)
 
     def _full(self, name: str) -> str:
         head, _, rest = name.partition(".")
@@ -390,7 +407,7 @@ class _Reader:
 
     def _named_text(self, name: str, text: str, line: int) -> None:
         name = name.rpartition(".")[2]
-        if MODEL_NAME.search(name) and HUB_ID.fullmatch(text) and not re.search(r"\.\w{1,5}$|^(models?|data)/", text):
+        if MODEL_NAME.search(name) and HUB_ID.fullmatch(text) and not FILE.search(text):
             self.module.models.append(Named(name, text, line))
         elif WRITTEN_NAME.search(name) or READ_NAME.search(name) or re.search(r"(?i)(dir|path|folder|file)$", name):
             self._path(text, line, _way(name))

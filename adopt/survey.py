@@ -225,9 +225,40 @@ class Project:
         return not (imported or lines or self.repository.has(f"{folder}/__init__.py"))
 
     @cached_property
+    def base(self) -> str:
+        """The folder that servers and commands run in, from the root of the repository, if the code needs it.
+
+        That is a folder whose modules import each other by names that exist there alone, or that a server's command
+        line runs in.
+        """
+        if self.folder:
+            return self.folder
+        for line in self.lines:
+            name = next(
+                (word.partition(":")[0] for word in line.arguments if re.fullmatch(r"[\w.]+:\w+(\(\))?", word)), ""
+            )
+            folder = line.option("--app-dir", "--chdir") or line.folder
+            if name and folder and f"{folder}/{name.replace('.', '/')}.py" in self.code:
+                return folder
+        folders = {
+            path.split("/")[0] for path, module in self.code.items() if "/" in path and (module.apps or module.servers)
+        }
+        for folder in sorted(folders):
+            if self.repository.has(f"{folder}/__init__.py"):
+                continue
+            here = {path.split("/")[1].removesuffix(".py") for path in self.code if path.startswith(f"{folder}/")}
+            root = {path.split("/")[0].removesuffix(".py") for path in self.code}
+            inside = [module for path, module in self.code.items() if path.startswith(f"{folder}/")]
+            names = {each.name.split(".")[0] for module in inside for each in module.imports}
+            if names & here - root and folder not in names:
+                return folder
+        return ""
+
+    @cached_property
     def roots(self) -> list[str]:
         """The folders that imports begin at, from the root of the repository."""
-        return [self.folder, self.at("src")] if self.src else [self.folder]
+        found = [self.folder, self.base, self.at("src")] if self.src else [self.folder, self.base]
+        return list(dict.fromkeys(found))
 
     def module_name(self, path: str) -> str:
         """Return the dotted name of a Python file, from the root that it is imported from."""

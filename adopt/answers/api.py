@@ -17,6 +17,7 @@ HEALTH = [
     r"healthz?",
     r"health[-_]?check",
     r"_?health",
+    r"healthy",
     r"livez?",
     r"liveness",
     r"alive",

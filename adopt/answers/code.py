@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from adopt.answers.requirements import installs
 from adopt.findings import GUESS, LIKELY, SURE, Finding, Source, Sureness
 from adopt.requirements import table
-from adopt.survey import Project, is_test
+from adopt.survey import Project, aside, is_test
 
 DATA = re.compile(
     r"(?i).*\.(csv|tsv|json|jsonl|ya?ml|toml|txt|parquet|html|jinja2?|j2|css|js|sql|ini|cfg|conf|pkl|joblib|onnx|npy|npz|png|svg)"
@@ -39,7 +39,8 @@ def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
     )
     first = Source(paths[0]) if paths else None
     yield Finding("code_paths", paths or ["."], (SURE if install else LIKELY) if paths else GUESS, first)
-    yield Finding("working_folder", "", SURE if install else LIKELY, first)
+    base = "" if install else project.base
+    yield Finding("working_folder", base, SURE if install or base else LIKELY, first)
 
 
 def packaged(project: Project, found: dict[str, Finding]) -> tuple[bool, Source | None, Sureness]:
@@ -198,7 +199,7 @@ def read_folders(project: Project) -> Iterator[str]:
     tops = {path.split("/")[0] for path in project.files if "/" in path and DATA.fullmatch(path)}
     tops -= {path.split("/")[0] for path in project.code if "/" in path}
     for top in sorted(tops):
-        if top.startswith(".") or top in _LEFT_OUT or top in ("tests", "test"):
+        if top.startswith(".") or aside(top) or top in ("build", "dist", "htmlcov", "requirements", "node_modules"):
             continue
         if mentioned(project, top):
             yield top

@@ -86,7 +86,8 @@ def runs(project: Project, path: str, module: Module, declared: set[str]) -> Sur
 
 def serves(module: Module) -> bool:
     """Return whether what a script runs is its application."""
-    return bool(module.apps) and any(call.endswith(".run") for call in module.guarded_calls)
+    names = {each.name for each in [*module.apps, *module.made]}
+    return any(call.removesuffix(".run") in names for call in module.guarded_calls if call.endswith(".run"))
 
 
 def packaged(project: Project, path: str) -> bool:

@@ -106,7 +106,7 @@ def competes(file: DependencyFile, main: DependencyFile) -> bool:
 
 def development(project: Project, main: DependencyFile) -> Iterator[tuple[str, Source]]:
     """Yield the places of dependencies of tests: extra:NAME, group:NAME or a file, each with its source."""
-    if main.kind in ("pyproject", "poetry"):
+    if main.kind in ("pyproject", "poetry", "setup"):
         for section, listed in main.sections.items():
             kind, _, name = section.partition(":")
             if kind in ("extra", "group") and _tests(name, listed):

@@ -19,6 +19,7 @@ USUAL: dict[str, Any] = {"torch_version": "none", "accelerator": "cpu", "python_
 SCORED = (
     "requirements_file", "requirements_dev", "torch_version", "accelerator", "python_version", "install", "code_paths",
     "working_folder", "commands", "api_app", "api_server", "health_route", "test_command", "output_folders", "keep",
+    "processes", "services", "input_folders", "system_packages", "build_packages", "models", "front_ends",
 )  # fmt: skip
 """The answers that are compared, in the order of the report."""
 
@@ -103,6 +104,10 @@ def right(answer: str, expected: Any, value: Any) -> bool:
         return any(right(answer, each, value) for each in expected["any"])
     if answer == "commands" and isinstance(value, dict):
         value = list(value.values())
+    if answer == "processes" and isinstance(value, dict):
+        value = [each["command"] for each in value.values()]
+    if answer == "front_ends" and isinstance(value, dict):
+        value = {folder: each["frontend"] for folder, each in value.items()}
     if isinstance(expected, dict) and "all" in expected:
         given = set(map(str, value or []))
         return set(expected["all"]) <= given <= {*expected["all"], *expected.get("may", [])}
