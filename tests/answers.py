@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHOICES = yaml.safe_load((ROOT / "extensions/choices.yml").read_text())
 TASKS = yaml.safe_load((ROOT / "extensions/tasks.yml").read_text())
 TABLE = yaml.safe_load((ROOT / "extensions/torch.yml").read_text())
-Answer: TypeAlias = str | list[str] | dict[str, str]
+Answer: TypeAlias = str | list[str] | dict[str, Any]
 """A value of an answer, as projects store it."""
 
 ABOUT_EXISTING_CODE = ("install", "api_server", "keep")
@@ -135,6 +135,12 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
     """Every answer that changes what code that exists already is given, with its values."""
     fixed = {name: list(CHOICES[name].values()) for name in ABOUT_EXISTING_CODE}
     commands = {"train": "python train.py --config a.yaml", "a-long-name": "python -m app key=value"}
+    processes: dict[str, dict[str, Any]] = {
+        "migrate": {"command": "alembic upgrade head", "once": True},
+        "worker": {"command": "celery -A app worker -n 'a $b'", "scale": 2, "health": 'ping "$HOSTNAME"'},
+        "dash_board": {"command": " ".join(["python"] * 40), "port": 5555, "health": "/health", "waits_for": []},
+        "beat": {"command": "celery -A app beat", "working_folder": "src", "environment": {"A": "$x", "B": 1}},
+    }
     return OrderedDict(
         requirements_file=["requirements.txt", "backend/requirements.txt", "pyproject.toml", "environment.yml"],
         requirements_dev=[[], ["requirements-dev.txt"], ["extra:dev", "group:dev"], "extra:dev"],  # a text: until 0.4
@@ -143,7 +149,11 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
         api_app=["", "app.main:app"],
         code_paths=[["src"], ["backend"], ["api", "train.py", "configs/a.yaml"]],
         commands=[{}, commands],
-        output_folders=[[], ["outputs"], ["models", "runs/logs"]],
+        input_folders=[[], ["data", "/srv/in-put"]],
+        output_folders=[[], ["outputs"], ["models", "runs/logs", "/srv/out"]],
+        services=[[], ["postgres", "redis"]],
+        environment=[{}, {"LOG_LEVEL": "info", "PRICE": '5 $ or "6" {x}'}],
+        processes=[{}, processes, {"worker": processes["worker"]}],
         health_route=["", "/health"],
         project_slug=["a", "a-repository"],
         image_registry=["", "registry.example.org:5000/mirror"],
