@@ -37,6 +37,7 @@ YOURS = (
     "src/*/training_task.py",
     "src/*/training.yaml",
     "src/*/commands/*",
+    "deploy/kubernetes/overlays/*",
     "tests/example.py",
     "tests/test_model.py",
     "tests/test_routes.py",

@@ -23,7 +23,7 @@ ABOUT_EXISTING_CODE = ("install", "api_server", "keep")
 def values() -> "OrderedDict[str, list[Any]]":
     """Every answer that has choices, or of which some value changes what is emitted, with its values."""
     fixed = {name: list(choices.values()) for name, choices in CHOICES.items() if choices}
-    for name in ("runtime", "interfaces", "services", *ABOUT_EXISTING_CODE):
+    for name in ("runtime", "interfaces", "services", "deploy", *ABOUT_EXISTING_CODE):
         del fixed[name]
     fixed["preset"].remove("existing")
     pythons = sorted({python for release in TABLE["releases"].values() for python in release["python"]})
@@ -36,6 +36,7 @@ def values() -> "OrderedDict[str, list[Any]]":
         runtime=sorted({runtime for task in TASKS.values() for runtime in task["runtimes"]}),
         interfaces=[["cli"], ["api"], ["cli", "api"], ["api", "worker"], ["cli", "api", "worker"]],
         services=[[], ["postgres"], ["bucket"], ["monitoring"], ["postgres", "bucket", "monitoring"]],
+        deploy=[[], ["kubernetes"]],
         training_schedule=["0 2 * * 0", "*/30 6-18 * * MON-FRI"],
         hf_model=["default", "", "an-org/a_model.v2"],
         image_registry=["", "registry.example.org:5000/mirror"],
@@ -62,6 +63,9 @@ def _agree(row: dict[str, Any]) -> bool:
     if "bucket" in services and "worker" not in interfaces and row.get("training", "manual") == "none":
         return False
     if "monitoring" in services and "api" not in interfaces:
+        return False
+    local = "worker" in interfaces and "postgres" not in row.get("services", ["postgres"])
+    if "kubernetes" in row.get("deploy", []) and ("api" not in interfaces or local):
         return False
     if row.get("weights") == "bucket" and task != "custom" and row.get("hf_model", "default") != "":
         trains = row.get("training", "manual") != "none" and row.get("runtime", "torch") == "torch"

@@ -33,6 +33,8 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"services": "[bucket]"}, ["services", "bucket", "interfaces has no worker"]),
     ({"preset": "cli", "services": "[monitoring]"}, ["services", "monitoring", "interfaces has none"]),
     ({"preset": "platform", "services": "[foo]"}, ["services", "foo", "postgres"]),
+    ({"preset": "cli", "deploy": "[kubernetes]"}, ["deploy", "kubernetes", "interfaces has none"]),
+    ({"preset": "platform", "services": "[]", "deploy": "[kubernetes]"}, ["deploy", "kubernetes", "add postgres"]),
     ({"weights": "bucket"}, ["weights", "bucket", "choose services with bucket"]),
     ({"preset": "platform", "services": "[bucket]", "training": "none", "weights": "bucket"}, ["weights", "is none"]),
     ({"training": "manual"}, ["training", "manual", "onnx", "choose runtime torch"]),

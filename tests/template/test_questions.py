@@ -149,6 +149,7 @@ REFUSED: dict[str, list[object]] = {
 READ: dict[str, list[object]] = {
     "interfaces": ["[cli]", "[cli, 'api']", ["cli", "api"]],
     "services": ["[]", "[ postgres ]", []],
+    "deploy": ["[]", "[kubernetes]", ["kubernetes"]],
     "code_paths": ["[src]", "[ a/b.py , 'c' ]", ["a", "b/c-d.py"]],
     "requirements_dev": ["", None, "extra:dev", "[]", "[a.txt, extra:dev]", ["a.txt", "group:b"]],
     "commands": ["{}", "{train: python train.py}", '{a: "x --y=1,2", b: z}', {"a": "python -m b c=d"}],
@@ -179,6 +180,7 @@ UNREAD: dict[str, list[object]] = {
         {"cli": 1},
     ],
     "services": ["[", "[foo]", "postgres", True],
+    "deploy": ["[", "[nomad]", "kubernetes", True],
     "code_paths": ["", "a", "[a", "[a: b]", "[a]\n", "[*a]", "[&a b]", "[a b]", "['a]"],
     "requirements_dev": ["a b", "{a: b}", "[a b]", "[a: b]", {"a": "b"}, True],
     "commands": ["", "a", "{a}", "{a: }", "{a: b;c}", "{a: b: c}", "{a: [b]}", "{a: b", "[a]", ["a"], None],

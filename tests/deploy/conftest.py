@@ -1,0 +1,35 @@
+"""Projects that are deployed to Kubernetes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.answers import Answer
+from tests.conftest import need_program
+from tests.deploy.manifests import Resource, kustomize
+from tests.trees import Tree, rendered
+
+SETS: dict[str, dict[str, Answer]] = {
+    "api": {},
+}
+"""Answers of the projects, beside `deploy`."""
+
+OVERLAYS = ("dev", "prod")
+
+
+@pytest.fixture(scope="session")
+def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tree]:
+    """Return a project for each set of answers."""
+    sets = [{"deploy": ["kubernetes"], **answers} for answers in SETS.values()]
+    return dict(zip(SETS, rendered(sets, template, tmp_path_factory.mktemp("deployed")), strict=True))
+
+
+@pytest.fixture(scope="session")
+def overlays(projects: dict[str, Tree]) -> dict[str, list[Resource]]:
+    """Return the resources of each overlay of each project, by `PROJECT/OVERLAY`."""
+    need_program("kubectl")
+    return {
+        f"{name}/{overlay}": kustomize(tree.path / "deploy/kubernetes/overlays" / overlay)
+        for name, tree in projects.items()
+        for overlay in OVERLAYS
+    }
