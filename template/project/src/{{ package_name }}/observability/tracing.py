@@ -11,8 +11,11 @@ from collections.abc import MutableMapping
 from importlib import import_module
 from typing import Any
 
-ROUTINE_PATHS = {"/health", "/ready", "/metrics"}
-"""Paths requested every few seconds: not traced, not rate-limited, and not logged if answered with 200."""
+ROUTINE_PATHS = {"/health", "/ready", "/ping", "/metrics"}
+"""Paths requested every few seconds: not traced, not rate-limited, and not logged if answered with 200.
+
+`create_app` adds the setting `health_route`.
+"""
 
 SHUTDOWN_SECONDS = 5.0
 """Maximum time to send the last spans at the shutdown."""

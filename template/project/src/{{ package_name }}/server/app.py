@@ -25,10 +25,11 @@ from .middleware.request_metrics import RequestMetrics
 from .middleware.request_quota import LocalCounter, RequestCounter, RequestQuota
 from .middleware.trusted_hosts import TrustedHosts, is_loopback
 from .routes.health import router as health_router
+from .routes.hosted import check_hosted_routes, hosted_router
 from .routes.predict import StreamHandler, predict_router
 from .service import Service
 
-PUBLIC_PATHS = frozenset({"/health", "/ready"})
+PUBLIC_PATHS = frozenset({"/health", "/ready", "/ping"})
 """Paths that need no API key."""
 
 
@@ -64,6 +65,7 @@ def create_app(settings: ServiceSettings, components: ServerComponents) -> FastA
 
     Raises:
         ApiKeysError: The API keys cannot be read, or are not valid.
+        RouteTakenError: A hosting platform gives a route the path of another one.
     """
     app = FastAPI(
         title=components.title,
@@ -78,6 +80,9 @@ def create_app(settings: ServiceSettings, components: ServerComponents) -> FastA
     app.state.settings = settings
     keys = ApiKeys(settings)
     public = PUBLIC_PATHS | {"/metrics"} if settings.metrics_public else PUBLIC_PATHS
+    if settings.health_route:
+        public |= {settings.health_route}
+        tracing.ROUTINE_PATHS.add(settings.health_route)
     pages = docs.PATHS if settings.docs else frozenset[str]()
     authentication = Middleware(Authentication, keys=keys, public=public, pages=pages, refuse=error_response)
     _add_middleware(app, settings, components, authentication)
@@ -85,10 +90,15 @@ def create_app(settings: ServiceSettings, components: ServerComponents) -> FastA
         docs.add_docs(app)
         docs.describe_keys(app, keys, public)
     add_error_handlers(app, components.error_handlers)
-    for router in components.routers:
+    for router in (
+        *components.routers,
+        health_router,
+        predict_router(settings, components.schemas, components.stream),
+    ):
         app.include_router(router)
-    app.include_router(health_router)
-    app.include_router(predict_router(settings, components.schemas, components.stream))
+    check_hosted_routes(settings, app.routes, components.body_limits)
+    hosted = hosted_router(settings, components.schemas, components.stream)
+    app.router.routes[:0] = hosted.routes  # before the others, whose paths it may take over
     return app
 
 

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from .app import create_app
+from .routes.hosted import RouteTakenError
 
 
 def create() -> FastAPI:
@@ -10,8 +11,12 @@ def create() -> FastAPI:
 
     Raises:
         pydantic.ValidationError: A setting is not valid.
+        SystemExit: A hosting platform gives a route the path of another one.
     """
     from .. import components
 
     settings = components.get_settings()
-    return create_app(settings, components.server_components(settings))
+    try:
+        return create_app(settings, components.server_components(settings))
+    except RouteTakenError as error:
+        raise SystemExit(f"error: {error}") from error

@@ -44,6 +44,12 @@ async def ready(request: Request, engine: EngineDep) -> Json:
     return Json({"status": "ready"} | ({"degraded": degraded} if degraded else {}))
 
 
+@router.get("/ping", include_in_schema=False)
+async def ping(request: Request, engine: EngineDep) -> Response:
+    """Answer SageMaker, which takes status 200 with an empty body for ready."""
+    return Response(status_code=(await ready(request, engine)).status_code)
+
+
 def _ask(services: Sequence[Service]) -> tuple[list[str], dict[str, list[str]]]:
     """Return why the services are not ready, and why parts of them do not work."""
     reasons = [reason for each in services for reason in each.reasons()]

@@ -61,11 +61,22 @@ def at_most(max_inputs: int, field: str) -> WrapValidator:
     return WrapValidator(check)
 
 
+def several(schemas: TaskSchemas, max_inputs: int, field: str) -> Any:
+    """Return the type of a field that holds a list of inputs."""
+    return Annotated[list[schemas.input], Field(min_length=1, fail_fast=True), at_most(max_inputs, field)]
+
+
 def one_or_more(schemas: TaskSchemas, max_inputs: int, field: str) -> Any:
     """Return the type of a field that holds an input or a list of them."""
-    several = Annotated[list[schemas.input], Field(min_length=1, fail_fast=True), at_most(max_inputs, field)]
     # An input may be a list itself, as a pair of texts is: a list of two texts are two inputs.
-    return Annotated[several | schemas.input, Field(union_mode="left_to_right")]
+    inputs = several(schemas, max_inputs, field)
+    return Annotated[inputs | schemas.input, Field(union_mode="left_to_right")]
+
+
+def parameters_field(schemas: TaskSchemas) -> Any:
+    """Return type and default of a field that holds the parameters, required if one of them is."""
+    is_required = any(each.is_required() for each in schemas.parameters.model_fields.values())
+    return (schemas.parameters, ... if is_required else schemas.parameters())
 
 
 def as_list(value: Any, field: str, max_inputs: int) -> list[Any]:
@@ -88,18 +99,20 @@ def too_many(count: int, field: str, max_inputs: int) -> HTTPException:
 
 def predict_request(schemas: TaskSchemas, max_inputs: int) -> type[PredictRequest]:
     """Return the request model of a task."""
-    is_required = any(each.is_required() for each in schemas.parameters.model_fields.values())
     return create_model(
         "PredictRequest",
         __base__=PredictRequest,
         __doc__=PredictRequest.__doc__,
         inputs=(one_or_more(schemas, max_inputs, "inputs"), Field(description="One input, or a list of them.")),
-        parameters=(schemas.parameters, ... if is_required else schemas.parameters()),
+        parameters=parameters_field(schemas),
     )
 
 
 def predict_router(settings: ServiceSettings, schemas: TaskSchemas, stream: StreamHandler | None) -> APIRouter:
-    """Return the route `POST /predict`, also at `/`, where inference clients send requests."""
+    """Return the route `POST /predict`, also at `/` for clients of the hub's inference API and at `/invocations`.
+
+    SageMaker sends what its clients sent to `/invocations`.
+    """
     max_inputs = settings.max_inputs
 
     async def predict(request: Request, body: PredictRequest) -> Response:
@@ -114,6 +127,7 @@ def predict_router(settings: ServiceSettings, schemas: TaskSchemas, stream: Stre
     predict.__annotations__["body"] = predict_request(schemas, max_inputs)  # FastAPI reads the request model from there
     router = APIRouter()
     response = schemas.output | list[schemas.output]
-    router.add_api_route("/", predict, methods=["POST"], include_in_schema=False)
+    for path in ("/", "/invocations"):
+        router.add_api_route(path, predict, methods=["POST"], include_in_schema=False)
     router.add_api_route("/predict", predict, methods=["POST"], response_model=response)
     return router
