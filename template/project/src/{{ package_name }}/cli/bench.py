@@ -64,9 +64,9 @@ def bench(
             break  # more clients would not be answered either
     _print_table(steps)
     if not any(step.answered for step in steps):
-        is_unknown = any("401" in step.errors for step in steps)
-        question = "set API_KEY or API_KEY_FILE to one of its API keys" if is_unknown else f"is there a server at {url}?"
-        console.print(f"error: no request succeeded: {question}", style=None, highlight=False)
+        needs_key = any("401" in step.errors for step in steps)
+        advice = "set API_KEY or API_KEY_FILE to one of its API keys" if needs_key else f"is there a server at {url}?"
+        console.print(f"error: no request succeeded: {advice}", style=None, highlight=False)
         raise typer.Exit(1)
     temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:

@@ -188,9 +188,7 @@ class Engine:
             lambda missing: self._predict([inputs[position] for position in missing], parameters, is_patient),
         )
 
-    async def _predict(
-        self, inputs: Sequence[Any], parameters: BaseModel, is_patient: bool
-    ) -> list[tuple[Any, int]]:
+    async def _predict(self, inputs: Sequence[Any], parameters: BaseModel, is_patient: bool) -> list[tuple[Any, int]]:
         items: list[Item] = []
         model = self.model
 
@@ -199,9 +197,7 @@ class Engine:
             items.extend(model.preprocess(inputs, parameters))
             return items
 
-        predictions = await self.compute(
-            len(inputs), preprocess, lambda: model.is_large(inputs), is_patient=is_patient
-        )
+        predictions = await self.compute(len(inputs), preprocess, lambda: model.is_large(inputs), is_patient=is_patient)
         return [(prediction, item.size) for prediction, item in zip(predictions, items, strict=True)]
 
     async def compute(
