@@ -143,6 +143,7 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
         "migrate": {"command": "alembic upgrade head", "once": True},
         "worker": {"command": "celery -A app worker -n 'a $b'", "scale": 2, "health": 'ping "$HOSTNAME"'},
         "dash_board": {"command": " ".join(["python"] * 40), "port": 5555, "health": "/health", "waits_for": []},
+        "report": {"command": "python -m app.report", "schedule": "*/30 6-18 * * MON-FRI"},
         "beat": {"command": "celery -A app beat", "working_folder": "src", "environment": {"A": "$x", "B": 1}},
     }
     return OrderedDict(
@@ -155,7 +156,7 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
         commands=[{}, commands],
         input_folders=[[], ["data", "/srv/in-put"]],
         output_folders=[[], ["outputs"], ["models", "runs/logs", "/srv/out"]],
-        services=[[], ["postgres", "redis"]],
+        services=[[], ["postgres", "redis"], ["postgres", "redis", "proxy"]],
         environment=[{}, {"LOG_LEVEL": "info", "PRICE": '5 $ or "6" {x}'}],
         processes=[{}, processes, {"worker": processes["worker"]}],
         health_route=["", "/health"],
@@ -175,6 +176,10 @@ def covering_existing() -> Iterator[dict[str, Any]]:
     def fits(row: list[Any]) -> bool:
         found = dict(zip(offered, row, strict=False))
         if ":" in str(found.get("requirements_dev", "")) and found["requirements_file"] != "pyproject.toml":
+            return False
+        if "proxy" in found.get("services", []) and not (
+            found["api_app"] or "dash_board" in found.get("processes", {})
+        ):
             return False
         release = TABLE["releases"].get(found.get("torch_version"), {"accelerators": ["cpu"]})
         return found.get("accelerator", "cpu") in release["accelerators"]

@@ -130,6 +130,7 @@ REFUSED: dict[str, list[object]] = {
         *({"a": {"command": "b", "scale": scale}} for scale in (0, 101, "2", True, 1.5)),
         {"a": {"command": "b", "scale": 2, "port": 1}},
         {"a": {"command": "b", "scale": 2, "once": True}},
+        {"a": {"command": "celery -A app beat", "scale": 2}},
         {"api": {"scale": 2}},
         {"a": {"command": "b", "once": "yes"}},
         {"a": {"command": "b", "environment": {"A-B": "c"}}},
