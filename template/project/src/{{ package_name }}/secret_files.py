@@ -1,4 +1,8 @@
-"""Settings from files: the variable NAME_FILE holds the path of a file with the value of the setting NAME."""
+"""Settings from files: the variable NAME_FILE holds the path of a file with the value of the setting NAME.
+
+A file of variables, such as .env, is read by pydantic; it is looked at here before, because pydantic takes none of the
+lines of one in UTF-16 for a variable.
+"""
 
 import stat
 from pathlib import Path
@@ -70,10 +74,31 @@ def read_secret(path: Path) -> str:
     return text
 
 
+def check_variables(path: Path) -> None:
+    """Do nothing if a file of variables is absent, or UTF-8 text with or without a byte order mark.
+
+    Raises:
+        pydantic.ValidationError: It is not.
+    """
+    try:
+        content = path.read_bytes() if path.is_file() else b""
+        if "\0" not in content.decode("utf-8-sig"):
+            return
+    except UnicodeDecodeError:
+        pass
+    except OSError as error:
+        raise _invalid(str(path), f"it cannot be read: {error.strerror}") from None
+    raise _invalid(str(path), "it is not UTF-8 text: save it in the encoding UTF-8")
+
+
 def _value(variable: str, path: Path) -> str:
     try:
         return read_secret(path)
     except ValueError as error:
-        reason = PydanticCustomError("secret_file", "{reason}", {"reason": str(error)})
-        details = InitErrorDetails(type=reason, loc=(variable,), input=str(path))
-        raise ValidationError.from_exception_data("Settings", [details], hide_input=True) from None
+        raise _invalid(variable, str(error)) from None
+
+
+def _invalid(name: str, reason: str) -> ValidationError:
+    kind = PydanticCustomError("secret_file", "{reason}", {"reason": reason})
+    details = InitErrorDetails(type=kind, loc=(name,), input=name)
+    return ValidationError.from_exception_data("Settings", [details], hide_input=True)
