@@ -11,6 +11,18 @@ from tests.trees import Tree, rendered
 
 SETS: dict[str, dict[str, Answer]] = {
     "api": {},
+    "platform": {"preset": "platform"},
+    "custom": {"hf_task": "custom", "torch_version": "none"},
+    "bucket": {
+        "preset": "platform",
+        "services": ["postgres", "bucket", "monitoring"],
+        "runtime": "torch",
+        "training": "scheduled",
+        "weights": "bucket",
+    },
+    "download": {"weights": "volume", "runtime": "torch", "accelerator": "cu130", "training": "manual"},
+    "export": {"weights": "volume"},
+    "own weights": {"hf_model": "", "training": "none"},
 }
 """Answers of the projects, beside `deploy`."""
 

@@ -181,6 +181,8 @@ def _references(pod: Resource) -> Iterator[Reference]:
             yield "ConfigMap", volume["configMap"]["name"]
         if "secret" in volume and not volume["secret"].get("optional"):
             yield "Secret", volume["secret"]["secretName"]
+        for source in volume.get("projected", {}).get("sources", []):
+            yield "Secret", source["secret"]["name"]
         if "persistentVolumeClaim" in volume:
             yield "PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]
 
@@ -216,28 +218,40 @@ def _selection(resource: Resource, resources: list[Resource], pods: list[Resourc
     """Check what selects pods or Services by labels, and the ports that it names there."""
     spec = resource.get("spec", {})
     kind = resource["kind"]
-    selector: dict[str, str] = {}
+    selector: Resource = {}
     ports: list[object] = []
     selectable: list[Resource] = pods
     if kind == "Service":
-        selector, ports = spec["selector"], [port.get("targetPort", port["port"]) for port in spec["ports"]]
+        selector, ports = (
+            {"matchLabels": spec["selector"]},
+            [port.get("targetPort", port["port"]) for port in spec["ports"]],
+        )
     elif kind == "NetworkPolicy":
-        selector = spec["podSelector"].get("matchLabels", {})
+        selector = spec["podSelector"]
         ports = [port["port"] for rule in spec.get("ingress", []) for port in rule.get("ports", [])]
     elif kind == "PodDisruptionBudget":
-        selector = spec["selector"]["matchLabels"]
+        selector = spec["selector"]
     elif kind == "PodMonitor":
-        selector, ports = spec["selector"]["matchLabels"], [each["port"] for each in spec["podMetricsEndpoints"]]
+        selector, ports = spec["selector"], [each["port"] for each in spec["podMetricsEndpoints"]]
     elif kind == "ServiceMonitor":
-        selector, ports = spec["selector"]["matchLabels"], [each["port"] for each in spec["endpoints"]]
+        selector, ports = spec["selector"], [each["port"] for each in spec["endpoints"]]
         selectable = [each for each in resources if each["kind"] == "Service"]
     else:
         return
-    selected = [each for each in selectable if selector.items() <= each["metadata"].get("labels", {}).items()]
+    selected = [each for each in selectable if _selects(selector, each["metadata"].get("labels", {}))]
     if not selected:
         yield f"selects nothing with {selector}"
-    for each in selected:
-        yield from (f"port {port} does not exist" for port in ports if port not in _ports(each))
+    opened = {port for each in selected for port in _ports(each)}
+    yield from (f"port {port} does not exist" for port in ports if port not in opened)
+
+
+def _selects(selector: Resource, labels: dict[str, str]) -> bool:
+    """Return whether a selector with labels and expressions of the operator In matches these labels."""
+    expressions = selector.get("matchExpressions", [])
+    assert all(each["operator"] == "In" for each in expressions)
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        labels.get(each["key"]) in each["values"] for each in expressions
+    )
 
 
 def _ports(target: Resource) -> set[object]:

@@ -13,7 +13,7 @@ from tests.trees import Tree
 
 RELEASES = ("1.34", "1.35", "1.36", "1.37")
 
-SECRETS = frozenset({("Secret", "passwords")})
+SECRETS = frozenset({("Secret", "passwords"), ("Secret", "trainer-passwords")})
 """What docs/kubernetes.md tells people to create."""
 
 
