@@ -25,7 +25,8 @@ def values() -> "OrderedDict[str, list[Any]]":
     fixed = {name: list(choices.values()) for name, choices in CHOICES.items() if choices}
     for name in ("runtime", "interfaces", "services", "deploy", *ABOUT_EXISTING_CODE):
         del fixed[name]
-    fixed["preset"].remove("existing")
+    for kind in ("existing", "workspace"):  # no projects
+        fixed["preset"].remove(kind)
     pythons = sorted({python for release in TABLE["releases"].values() for python in release["python"]})
     return OrderedDict(
         torch_version=[*TABLE["releases"], "none"],

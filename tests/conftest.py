@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.answers import TABLE, covering, covering_existing
+from tests.answers import CHOICES, TABLE, covering, covering_existing
 from tests.hub import Hub
 from tests.program import run
 from tests.releases import clone
@@ -66,9 +66,16 @@ def existing_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def all_trees(trees: list[Tree], existing_trees: list[Tree]) -> list[Tree]:
+def workspace_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
+    """Return a workspace for each service of continuous integration, and for none."""
+    sets = [{"preset": "workspace", "ci": ci} for ci in CHOICES["ci"].values()]
+    return rendered(sets, template, tmp_path_factory.mktemp("workspace-trees"))
+
+
+@pytest.fixture(scope="session")
+def all_trees(trees: list[Tree], existing_trees: list[Tree], workspace_trees: list[Tree]) -> list[Tree]:
     """Everything that is rendered."""
-    return [*trees, *existing_trees]
+    return [*trees, *existing_trees, *workspace_trees]
 
 
 @pytest.fixture(scope="session")
