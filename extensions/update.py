@@ -42,11 +42,23 @@ YOURS = (
     "tests/test_model.py",
     "tests/test_routes.py",
     "tests/test_job_types.py",
+    "eslint.config.js",
+    "index.html",
+    "package.json",
+    "public/*",
+    "src/*.css",
+    "src/*.ts",
+    "src/*.tsx",
+    "tsconfig.json",
+    "vite.config.ts",
 )
 """The owner's files, which updates do not change."""
 
 NEEDED_BY_NOTHING = ("README.md", "tests/test_*.py")
 """Those of the owner's files that no other file needs: once deleted, they stay deleted."""
+
+WITHOUT_PACKAGE = ("existing", "frontend")
+"""Presets that make no Python package: `make lock test` is no command there."""
 
 OLDEST_RELEASE = (0, 2)
 """Projects of an older release cannot be updated."""
@@ -261,7 +273,7 @@ def read_answers(folder: Path, name: str) -> Answers:
         raise UpdateError(f"{name} is not UTF-8; {Answers(path, '').remedy}") from None
     values = answers.values
     missing = [key for key in ("_commit", "_src_path", "preset") if not values.get(key)]
-    if values.get("preset") != "existing" and not values.get("package_name"):
+    if values.get("preset") not in WITHOUT_PACKAGE and not values.get("package_name"):
         missing.append("package_name")
     if missing:
         raise UpdateError(f"{name} lacks {some(missing)}; {answers.remedy}")
@@ -291,7 +303,7 @@ def check_release(answers: Answers) -> None:
 def check_package(folder: Path, answers: Answers, options: list[str]) -> None:
     """Raise UpdateError unless the package is where the answers say."""
     package = answers.values.get("package_name")
-    if answers.values["preset"] == "existing" or not package:
+    if answers.values["preset"] in WITHOUT_PACKAGE or not package:
         return
     name = answers.path.name
     given = [option.partition("package_name=")[2] for option in options if "package_name=" in option]
@@ -547,7 +559,7 @@ def update(arguments: list[str]) -> int:
     try:
         changes = run_copier(folder, release, passed)
         print("\n".join(changes.lines()), flush=True)
-        is_project = answers.values["preset"] != "existing"
+        is_project = answers.values["preset"] not in WITHOUT_PACKAGE
         failed = lock_and_test(folder, changes, options) if is_project and not changes.conflicts else ""
     except KeyboardInterrupt:
         raise UpdateError(f"interrupted; undo what was done with: {UNDO}", INTERRUPTED) from None

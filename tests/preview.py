@@ -4,6 +4,7 @@
 """
 
 import argparse
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,12 @@ VERSION = ("_commit", "# Checksum")
 def last_release() -> str:
     """Return the newest release that projects can be made from, or nothing before the first."""
     return next(reversed(releases()), "")
+
+
+def has_preset(template: Path, version: str, preset: str) -> bool:
+    """Return whether a version of the template has the preset."""
+    table = git(template, "show", f"{version}:extensions/presets.yml")
+    return re.search(rf"^{preset}:", table, re.MULTILINE) is not None
 
 
 def make(template: Path, version: str, preset: str, folder: Path) -> None:
@@ -63,6 +70,9 @@ def main() -> None:
         release = last_release()
         if not release:
             print("There is no release yet to compare it with.")
+            return
+        if not has_preset(template, release, given.preset):
+            print(f"{release} does not have this preset.")
             return
         before = Path(folder, "before")
         make(template, release, given.preset, before)
