@@ -1,6 +1,6 @@
 """Update this project to the newest release of its template, Slipway.
 
-    make update                                    # without a Makefile: python3 docker/update.py
+    make update                                    # existing code: python3 docker/update.py
     make update ARGS="--dry-run"                   # show what would change
     make update ARGS="--data training=manual"      # change an answer too
 
@@ -28,6 +28,9 @@ from pathlib import Path
 YOURS = (
     "README.md",
     "docker/packages.txt",
+    "docker/build-packages.txt",
+    "slipway/packages.txt",
+    "slipway/build-packages.txt",
     "src/*/settings.py",
     "src/*/model.py",
     "src/*/ratings.py",

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.existing_code.repositories import SHAPES, add_containers, given, repository
+from tests.program import run
 from tests.releases import assert_clean, commit, copier, git
 
 
@@ -56,11 +57,11 @@ def test_an_update_brings_ours_and_keeps_theirs(template: Path, tmp_path: Path) 
     compose = folder / "slipway.compose.yaml"
     compose.write_text(compose.read_text().replace("restart: unless-stopped", "restart: always"))
     commit(folder, "Our own work")
-    script = newer / "template/existing/docker/precompile.py.jinja"
+    script = newer / "template/existing/{{ docker_folder }}/precompile.py.jinja"
     script.write_text(script.read_text() + "# New\n")
-    page = newer / "template/existing/docker/README.md.jinja"
+    page = newer / "template/existing/{{ docker_folder }}/README.md.jinja"
     page.write_text(page.read_text() + "\nNew.\n")
-    packages = newer / "template/existing/docker/packages.txt"
+    packages = newer / "template/existing/{{ docker_folder }}/packages.txt"
     packages.write_text("# New\n")
     commit(newer, "Next", "1000.0.0")
     theirs = {path: path.read_bytes() for path in folder.rglob("*.py") if "docker" not in path.parts}
@@ -87,3 +88,39 @@ def test_the_workflow_follows_the_default_branch_and_tests_only_what_has_tests(t
         wanted = "github.event_name != 'push' || github.ref_name == github.event.repository.default_branch"
         assert {job["if"] for job in workflow["jobs"].values()} == {wanted}
         assert ("run --rm dev pytest" in (folder / "docker/README.md").read_text()) == (name == "yes")
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"])
+def test_a_compose_file_of_theirs_is_noticed_and_stays(name: str, template: Path, tmp_path: Path) -> None:
+    folder = repository("monorepo", tmp_path / "theirs")
+    (folder / name).write_text("services: {theirs: {image: python}}\n")
+    commit(folder, "Our own compose file")
+    refused = add_containers(template, folder, **SHAPES["monorepo"].answers, keep=[])
+    assert refused.returncode == 1
+    assert f"keep: {name} is in the repository" in refused.stderr and "Traceback" not in refused.stderr
+    assert git(folder, "status", "--porcelain") == ""
+    done = add_containers(template, folder, **SHAPES["monorepo"].answers)
+    assert done.returncode == 0, done.stderr
+    assert "Your compose file stays" in done.stderr
+    assert (folder / "slipway.compose.yaml").exists() and (folder / name).read_text().startswith("services: {theirs")
+    read = run(["docker", "compose", "config", "--services"], cwd=folder)
+    assert read.stdout.split() == ["theirs"], read.stderr
+
+
+def test_a_folder_docker_of_theirs_stays_and_ours_has_another_name(template: Path, tmp_path: Path) -> None:
+    folder = repository("monorepo", tmp_path / "theirs")
+    (folder / "docker").mkdir()
+    theirs = {folder / "docker" / name: f"Our {name}\n" for name in ("entrypoint.sh", "README.md", "lock.py")}
+    for path, text in theirs.items():
+        path.write_text(text)
+    commit(folder, "Our own folder")
+    done = add_containers(template, folder, **{**SHAPES["monorepo"].answers, "keep": ["docker"], "ci": "gitlab"})
+    assert done.returncode == 0, done.stderr
+    assert {path: path.read_text() for path in theirs} == theirs
+    status = git(folder, "status", "--porcelain", "--untracked-files=all").splitlines()
+    ours = [folder / line.removeprefix("?? ") for line in status]
+    assert folder / "slipway/lock.py" in ours and not [path for path in ours if path.parent == folder / "docker"]
+    named = [line for path in ours for line in path.read_text().splitlines() if re.search(r"(?<![\w/])docker/\w", line)]
+    program = "slipway/update.py"  # the same in every project
+    assert [line for line in named if line not in (folder / program).read_text()] == []
+    assert "slipway/" in (folder / "Dockerfile").read_text()

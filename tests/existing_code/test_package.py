@@ -13,7 +13,7 @@ from tests.existing_code.packages import PACKAGES, Package, contents, own_wheel
 from tests.program import run
 from tests.releases import ROOT, commit, git
 
-SCRIPTS = ROOT / "template/existing/docker"
+SCRIPTS = ROOT / "template/existing/{{ docker_folder }}"
 BY_GIT = [name for name, package in PACKAGES.items() if package.tag]
 LATER = [name for name, package in PACKAGES.items() if package.later]
 

@@ -34,6 +34,7 @@ def _plain(part: str) -> str:
         return "task"
     names = {
         "{{ package_name }}": "package",
+        "{{ docker_folder }}": "docker",
         "{{ gitlab_ci }}.yml": ".gitlab-ci.yml",
         "{{ 'slipway' if '.devcontainer' in keep else '.' }}": ".",
         "{{ 'slipway-gpu' if '.devcontainer' in keep else 'gpu' }}": "gpu",

@@ -13,7 +13,7 @@ from tests.program import run
 from tests.reference import ROOT
 from tests.releases import clone, git
 
-PAGE = "template/existing/docker/README.md.jinja"
+PAGE = "template/existing/{{ docker_folder }}/README.md.jinja"
 
 
 def run_preview(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -71,7 +71,7 @@ def fixed(template: Path) -> list[Path]:
     # Jinja would take the lines away that part the fix from an included file.
     found = [path for path in ours if not path.read_text("utf-8").rstrip().endswith("-%}")]
     found.append(template / "template/project/tests/cli/test_program.py.jinja")
-    existing = template / "template/existing/docker"
+    existing = template / "template/existing/{{ docker_folder }}"
     found += [existing / "doctor/environment.py", existing / "doctor/__main__.py"]
     return found
 

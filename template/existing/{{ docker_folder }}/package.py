@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import build_packages
 import build_requirements
 import source
 
@@ -88,7 +89,8 @@ def run(package: Path, settings: dict[str, str] | None, *command: str | Path) ->
     )
     if done.returncode:
         print(done.stdout, file=sys.stderr)
-        sys.exit("package: the build of the package failed; its output is above")
+        what = build_packages.missing(done.stdout)
+        sys.exit(f"package: the build of the package failed; its output is above{f': {what}' if what else ''}")
 
 
 if __name__ == "__main__":

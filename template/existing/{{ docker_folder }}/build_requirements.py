@@ -71,11 +71,11 @@ def options(package: Path) -> list[str | Path]:
     Exits with one line if the file is out of date.
     """
     if not FILE.is_file():
-        print(f"package: build tools are not checked: there is no docker/{FILE.name}; lock again", file=sys.stderr)
+        print(f"package: build tools are not checked: there is no {source.HERE.name}/{FILE.name}; lock again", file=sys.stderr)
         return []
     lines = source.text(FILE).splitlines()
     if f"{REQUIRES}{json.dumps(system(package)['requires'])}" not in lines:
-        sys.exit(f"package: docker/{FILE.name} is out of date: [build-system] of pyproject.toml has changed; lock again")
+        sys.exit(f"package: {source.HERE.name}/{FILE.name} is out of date: [build-system] of pyproject.toml has changed; lock again")
     unchecked = [line.removeprefix(UNCHECKED) for line in lines if line.startswith(UNCHECKED)]
     for each in unchecked:
         print(f"package: a build tool is not checked, because its address has no hash: {each}", file=sys.stderr)
