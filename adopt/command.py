@@ -7,6 +7,7 @@ terminal each answer that is not sure can be corrected. None of your files is ch
 import argparse
 import shlex
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +30,10 @@ def main() -> NoReturn:
         sys.exit("\nadopt: stopped; nothing was written")
     except BrokenPipeError:
         sys.exit(1)
+    except Exception as error:
+        # A repository of a kind that nobody tried: one line for its owner, the place of the fault for us.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        sys.exit(f"adopt: fault in {Path(place.filename).name}:{place.lineno}: {error!r:.200}; please report it")
 
 
 def _options() -> argparse.Namespace:
@@ -54,13 +59,16 @@ def _run(options: argparse.Namespace) -> int:
         if len(proposals) > 1:
             print(f"\nProject {proposal.project.folder or 'at the root'}", file=report)
         print(table.table(proposal.findings.values()), file=report)
-    if warnings := table.warnings(notices(survey)):
+    if warnings := table.warnings(notices(survey, proposals)):
         print(f"\n{warnings}", file=report)
     template, reference = (options.template, "") if options.template else copying.source()
     if options.print:
         for proposal in proposals:
             words = copying.command(template, reference, "FILE", options.folder)
             print(f"# {shlex.join(words)}\n{yaml.safe_dump(answers(proposal), sort_keys=False)}", end="")
+            for answer, file in copying.PACKAGE_LISTS.items():
+                if packages := proposal.findings[answer].value:
+                    print(f"# {file}: {' '.join(packages)}")
         return 0
     if len(proposals) > 1:
         names = ", ".join(proposal.project.folder or "." for proposal in proposals)
@@ -73,7 +81,10 @@ def _run(options: argparse.Namespace) -> int:
         if input("\nAdd containers with these answers? [Y/n] ").strip().lower() not in ("", "y", "yes"):
             raise EOFError
     copying.copy(template, reference, answers(proposal), options.folder)
+    packages = copying.list_packages(options.folder, proposal.findings)
     print(f"\nAdded containers to {options.folder}; none of your files was changed. docker/README.md has the commands.")
+    if packages:
+        print(f"System packages are listed in {' and '.join(packages)}.")
     return 0
 
 

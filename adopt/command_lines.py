@@ -178,7 +178,7 @@ def _makefile(repository: Repository, path: str) -> Iterator[CommandLine]:
         if match := re.match(r"([\w.-]+)[^:=]*:(?!=)", line):
             target = match[1]
         elif line.startswith(("\t", "    ")):
-            text = re.sub(r"\$\((PYTHON|PY)\)|\$\{(PYTHON|PY)\}", "python", line.strip())
+            text = re.sub(r"\$[({]\w*PY\w*[)}]", "python", line.strip())
             if "$(" not in text and "${" not in text:
                 yield from split(text, _folder(path), Source(path, number), "makefile", target)
 

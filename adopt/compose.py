@@ -9,7 +9,7 @@ from adopt.command_lines import CommandLine, split, words_of
 from adopt.dockerfile import HTTP
 from adopt.findings import Source
 from adopt.repository import Repository
-from adopt.requirements import table
+from adopt.requirements import items, table
 
 FILES = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"]
 """The names that compose reads by itself."""
@@ -68,22 +68,18 @@ def _service(repository: Repository, path: str, name: str, content: dict[str, An
         text = words_of(command)
         source = _inside(repository, service.source, "command" if content.get("command") else "entrypoint")
         service.commands = list(split(text, folder, source, "compose", name))
-    for port in content.get("ports") or []:
+    for port in items(content, "ports"):
         target = str(port.get("target")) if isinstance(port, dict) else str(port).split("/")[0].rpartition(":")[2]
         service.ports += [int(target)] if target.isdecimal() else []
     if found := HTTP.search(words_of(table(content, "healthcheck").get("test"))):
         service.health = (found[2], _inside(repository, service.source, "healthcheck"))
-    for volume in content.get("volumes") or []:
+    for volume in items(content, "volumes"):
         _volume(service, here, volume)
-    environment = content.get("environment")
-    pairs = (
-        environment.items()
-        if isinstance(environment, dict)
-        else (str(each).partition("=")[::2] for each in environment or [])
-    )
-    service.environment = {str(key): "" if value is None else str(value) for key, value in pairs}
-    waits = content.get("depends_on")
-    service.waits_for = [str(each) for each in waits] if isinstance(waits, (list, dict)) else []
+    parts = (str(each).partition("=") for each in items(content, "environment"))
+    listed = {name: value for name, _, value in parts}
+    pairs = table(content, "environment") or listed
+    service.environment = {str(key): "" if value is None else str(value) for key, value in pairs.items()}
+    service.waits_for = [str(each) for each in table(content, "depends_on") or items(content, "depends_on")]
     deploy = table(content, "deploy")
     scale = content.get("scale") or deploy.get("replicas")
     service.scale = scale if isinstance(scale, int) and 0 < scale < 100 else 1

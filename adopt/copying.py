@@ -11,7 +11,11 @@ from typing import Any
 
 import yaml
 
+from adopt.findings import Finding
 from adopt.template import CLONE
+
+PACKAGE_LISTS = {"system_packages": "docker/packages.txt", "build_packages": "docker/build-packages.txt"}
+"""Files for the owner that the template writes, and the answers that fill them."""
 
 
 class CopyError(Exception):
@@ -40,6 +44,21 @@ def command(template: str, reference: str, answers: str, folder: Path) -> list[s
     """Return the words of `copier copy` with an answers file."""
     options = ["--defaults", "--data-file", answers, *(["--vcs-ref", reference] if reference else [])]
     return ["copier", "copy", *options, template, str(folder)]
+
+
+def list_packages(folder: Path, found: dict[str, Finding]) -> list[str]:
+    """Add system packages to the new files that list them; return the files that were changed."""
+    changed: list[str] = []
+    for answer, name in PACKAGE_LISTS.items():
+        file = folder / name
+        if not file.is_file() or not found[answer].value:
+            continue
+        text = file.read_text("utf-8")
+        lines = [f"{package}\n" for package in found[answer].value if package not in text.split()]
+        if lines:
+            file.write_text(text.rstrip("\n") + "\n" + "".join(lines), "utf-8")
+            changed.append(name)
+    return changed
 
 
 def copy(template: str, reference: str, answers: dict[str, Any], folder: Path) -> None:

@@ -8,6 +8,9 @@ import yaml
 from adopt.findings import SURE, Finding
 from adopt.table import shown
 
+NONE_IS_A_CHOICE = {"torch_version", "ci"}
+"""Answers that store the word none, rather than nothing."""
+
 
 def corrected(
     findings: dict[str, Finding], answers: list[str], ask: Callable[[str], str] = input
@@ -30,7 +33,7 @@ def corrected(
                 break
             try:
                 result[name] = replace(
-                    findings[name], value=typed(text, findings[name].value), sureness=SURE, source=None
+                    findings[name], value=typed(name, text, findings[name].value), sureness=SURE, source=None
                 )
                 break
             except ValueError as error:
@@ -38,16 +41,16 @@ def corrected(
     return result
 
 
-def typed(text: str, like: object) -> object:
+def typed(answer: str, text: str, like: object) -> object:
     """Return a typed value, of the same kind as another: a list, a mapping or a text.
 
     Raises:
         ValueError: if it is of another kind; the message says what to type.
     """
+    if text == "none" and answer not in NONE_IS_A_CHOICE:
+        return type(like)()
     if isinstance(like, str):
         return text
-    if text == "none":
-        return type(like)()
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:

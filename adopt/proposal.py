@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from adopt import warnings
 from adopt.answers import (
     api,
     code,
@@ -64,6 +65,9 @@ def propose(folder: Path) -> tuple[Survey, list[Proposal]]:
     return survey, proposals
 
 
-def notices(survey: Survey) -> list[Notice]:
-    """Return the warnings."""
-    return survey.repository.notices
+def notices(survey: Survey, proposals: list[Proposal]) -> list[Notice]:
+    """Return the warnings, each once."""
+    found = list(survey.repository.notices)
+    for proposal in proposals:
+        found += warnings.find(proposal.project, proposal.findings)
+    return list(dict.fromkeys(found))

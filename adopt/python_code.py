@@ -3,8 +3,9 @@
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 APPS = {
     "fastapi.FastAPI": "asgi",
@@ -134,7 +135,8 @@ READS = {
     "InferenceSession",
 }
 WRITTEN_NAME = re.compile(
-    r"(?i)(^|_|-)(out(put)?s?|save|logs?|log_dir|checkpoints?|ckpts?|results?|runs?|artifacts?|uploads?|exports?|reports?)"
+    r"(?i)(^|_|-)(out(put)?s?|save|logs?|log_dir|checkpoints?|ckpts?|results?|runs?|artifacts?|uploads?|exports?|reports?|dest|"
+    r"media(?=_(root|dir|path|folder))|save_to)"
     r"(_|-|$)"
 )
 READ_NAME = re.compile(r"(?i)(^|_|-)(data(set)?s?|inputs?|train|raw|csv|corpus|configs?|templates?|static)(_|-|$)")
@@ -145,6 +147,8 @@ FILE = re.compile(
 )
 """Paths of files, which look like names of models."""
 MODEL_NAME = re.compile(r"(?i)(^|_)(model|checkpoint|pretrained|repo)(_|$|id)")
+PLACE_NAME = re.compile(r"(?i)(dir|directory|path|folder|root|dest|out|outputs?|uploads?)$")
+"""Names of settings whose value is a place even without a slash."""
 TAKES_DEFAULT = {
     "add_argument",
     "Option",
@@ -245,10 +249,16 @@ class Module:
     constants: dict[str, ast.expr] = field(default_factory=dict)
 
 
-def read(path: str, text: str, whole: bool = False) -> Module:
-    """Return the facts of a Python file; only its imports if no word in it promises more."""
+def read(path: str, text: str, whole: bool | None = None) -> Module:
+    """Return the facts of a Python file.
+
+    Args:
+        path: the file, for the result.
+        text: its content.
+        whole: whether to read more than its imports; by default, if a word in it promises more.
+    """
     module = Module(path)
-    if not whole and not INTERESTING.search(text):
+    if not (INTERESTING.search(text) if whole is None else whole):
         for found in IMPORT.finditer(text):
             line = text.count("\n", 0, found.start()) + 1
             for name in (found[1] or found[2]).split(","):
@@ -259,8 +269,10 @@ def read(path: str, text: str, whole: bool = False) -> Module:
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
         _Reader(module).visit(tree, "", False)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        module.broken = getattr(error, "lineno", 1) or 1
+    except SyntaxError as error:
+        module.broken = error.lineno or 1
+    except (ValueError, RecursionError, MemoryError):  # null bytes, or nested too deeply: nothing is known of it
+        return Module(path)
     return module
 
 
@@ -292,47 +304,81 @@ class _Reader:
         self.module = module
 
     def visit(self, node: ast.AST, inside: str, optional: bool) -> None:
-        """Note what a node says, then its children."""
-        match node:
-            case ast.Import():
-                for name in node.names:
-                    self.module.imports.append(Import(name.name, node.lineno, optional or bool(inside)))
-                    self.module.names[name.asname or name.name.split(".")[0]] = (
-                        name.name if name.asname else name.name.split(".")[0]
-                    )
-            case ast.ImportFrom():
-                origin = "." * node.level + (node.module or "")
-                self.module.imports.append(Import(origin, node.lineno, optional or bool(inside)))
-                for name in node.names:
-                    joint = "" if origin.endswith(".") else "."
-                    self.module.names[name.asname or name.name] = f"{origin}{joint}{name.name}"
-            case ast.If():
-                self._guard(node)
-                optional = optional or "TYPE_CHECKING" in dotted(node.test)
-            case ast.Try():
-                optional = optional or any(_handles_import(handler) for handler in node.handlers)
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self._defaults(node.args)
-                if not inside:
-                    self.module.functions[node.name] = node.lineno
-                for each in node.decorator_list:
-                    self._decorator(each)
-                inside = inside or node.name
-            case ast.Assign() | ast.AnnAssign():
-                self._assignment(node, inside)
-            case ast.Call():
-                self._call(node, inside)
-            case ast.BinOp(op=ast.Div(), right=right) if (name := literal(right)) and not isinstance(
-                node.left, ast.BinOp
-            ):
-                if not (isinstance(node.left, ast.Call) and dotted(node.left.func).endswith("Path")):
-                    self._path(name, node.lineno, "")
-            case ast.Subscript(value=value, slice=index) if dotted(value) == "os.environ" and literal(index):
-                self.module.environment.append(Named(literal(index), "", node.lineno))
-            case _:
-                pass
-        for child in ast.iter_child_nodes(node):
-            self.visit(child, inside, optional)
+        """Note what a node says, then its children.
+
+        Args:
+            node: a node of the tree.
+            inside: the function that holds it; empty at the level of the module.
+            optional: whether the code does without what it imports here.
+        """
+        handler = HANDLERS.get(type(node))
+        if handler:
+            inside, optional = handler(self, node, inside, optional)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            children: list[Any] = value if isinstance(value, list) else [value]
+            for child in children:
+                if type(child) not in LEAVES:
+                    self.visit(child, inside, optional)
+
+    def import_names(self, node: ast.Import, inside: str, optional: bool) -> tuple[str, bool]:
+        """Note `import a.b as c`."""
+        for name in node.names:
+            self.module.imports.append(Import(name.name, node.lineno, optional or bool(inside)))
+            top = name.name.split(".")[0]
+            self.module.names[name.asname or top] = name.name if name.asname else top
+        return inside, optional
+
+    def import_from(self, node: ast.ImportFrom, inside: str, optional: bool) -> tuple[str, bool]:
+        """Note `from a import b`."""
+        origin = "." * node.level + (node.module or "")
+        self.module.imports.append(Import(origin, node.lineno, optional or bool(inside)))
+        joint = "" if origin.endswith(".") else "."
+        for name in node.names:
+            self.module.names[name.asname or name.name] = f"{origin}{joint}{name.name}"
+        return inside, optional
+
+    def condition(self, node: ast.If, inside: str, optional: bool) -> tuple[str, bool]:
+        """Note `if __name__ == "__main__"`; what only a checker of types imports is optional."""
+        self._guard(node)
+        return inside, optional or "TYPE_CHECKING" in dotted(node.test)
+
+    def attempt(self, node: ast.Try, inside: str, optional: bool) -> tuple[str, bool]:
+        """Note that imports are optional whose failure is handled."""
+        return inside, optional or any(_handles_import(handler) for handler in node.handlers)
+
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, inside: str, optional: bool) -> tuple[str, bool]:
+        """Note a function with its decorators and defaults."""
+        self._defaults(node.args)
+        if not inside:
+            self.module.functions[node.name] = node.lineno
+        for each in node.decorator_list:
+            self._decorator(each)
+        return inside or node.name, optional
+
+    def assignment(self, node: ast.Assign | ast.AnnAssign, inside: str, optional: bool) -> tuple[str, bool]:
+        """Note a value with its name."""
+        self._assignment(node, inside)
+        return inside, optional
+
+    def call(self, node: ast.Call, inside: str, optional: bool) -> tuple[str, bool]:
+        """Note a call."""
+        self._call(node, inside)
+        return inside, optional
+
+    def division(self, node: ast.BinOp, inside: str, optional: bool) -> tuple[str, bool]:
+        """Note `FOLDER / "name"`."""
+        left, name = node.left, literal(node.right)
+        of_path = isinstance(left, ast.Call) and dotted(left.func).endswith("Path")
+        if isinstance(node.op, ast.Div) and name and not of_path and not isinstance(left, ast.BinOp):
+            self._path(name, node.lineno, "")
+        return inside, optional
+
+    def subscript(self, node: ast.Subscript, inside: str, optional: bool) -> tuple[str, bool]:
+        """Note `os.environ["NAME"]`."""
+        if dotted(node.value) == "os.environ" and literal(node.slice):
+            self.module.environment.append(Named(literal(node.slice), "", node.lineno))
+        return inside, optional
 
     def _defaults(self, arguments: ast.arguments) -> None:
         """Note the defaults of arguments, which are options of a program where typer or fire reads them."""
@@ -409,8 +455,12 @@ class _Reader:
         name = name.rpartition(".")[2]
         if MODEL_NAME.search(name) and HUB_ID.fullmatch(text) and not FILE.search(text):
             self.module.models.append(Named(name, text, line))
+        elif re.fullmatch(r"[\w-]+", text) and not PLACE_NAME.search(name):
+            return
         elif WRITTEN_NAME.search(name) or READ_NAME.search(name) or re.search(r"(?i)(dir|path|folder|file)$", name):
             self._path(text, line, _way(name))
+        elif "/" in text:
+            self._path(text, line, "")
 
     def _call(self, call: ast.Call, inside: str) -> None:
         name = dotted(call.func)
@@ -492,7 +542,7 @@ class _Reader:
             way = "write" if set(mode) & set("wax") else "read"
         if not way and last not in ("Path", "PurePath", "join"):
             return
-        for each in call.args[:3]:
+        for each in call.args[: 1 if last == "open" else 3]:
             if isinstance(each, ast.Call) and dotted(each.func).endswith("join") and each.args:
                 each = each.args[0]
             if literal(each):
@@ -514,6 +564,29 @@ class _Reader:
             plain = last in ("SentenceTransformer", "from_pretrained", "pipeline") and re.fullmatch(r"[\w.-]+", text)
             if HUB_ID.fullmatch(text) or plain:
                 self.module.models.append(Named(last, text, call.lineno))
+
+
+HANDLERS: dict[type, Callable[..., tuple[str, bool]]] = {
+    ast.Import: _Reader.import_names,
+    ast.ImportFrom: _Reader.import_from,
+    ast.If: _Reader.condition,
+    ast.Try: _Reader.attempt,
+    ast.FunctionDef: _Reader.function,
+    ast.AsyncFunctionDef: _Reader.function,
+    ast.Assign: _Reader.assignment,
+    ast.AnnAssign: _Reader.assignment,
+    ast.Call: _Reader.call,
+    ast.BinOp: _Reader.division,
+    ast.Subscript: _Reader.subscript,
+}
+"""What notes each kind of node; it returns the function and whether imports are optional, for the children."""
+_WITHOUT_CHILDREN = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+LEAVES = {
+    *(str, int, float, complex, bool, bytes, type(None), type(...)),
+    *(ast.Name, ast.Constant, ast.alias, ast.arguments, ast.Pass, ast.Global, ast.Nonlocal),
+    *(kind for group in _WITHOUT_CHILDREN for kind in group.__subclasses__()),
+}
+"""Kinds of nodes and values that hold nothing to note."""
 
 
 def _handles_import(handler: ast.ExceptHandler) -> bool:

@@ -21,6 +21,9 @@ MAX_FILES = 20_000
 MAX_FILE_BYTES = 1_000_000
 MAX_TOTAL_BYTES = 64_000_000
 MAX_LIST_SECONDS = 10
+MAX_DEPTH = 50
+MAX_VALUES = 100_000
+"""Values of a file of settings, with each alias of YAML counted as what it stands for."""
 NEVER_CODE = {
     ".git",
     ".hg",
@@ -170,11 +173,15 @@ class Repository:
         text = self.text(path) if self.has(path) else ""
         try:
             content = parse(text) if text.strip() else {}
+            too_many = _expanded(content, {}) > MAX_VALUES
         except (ValueError, yaml.YAMLError, RecursionError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             notice = Notice(f"cannot be read: {reason}", Source(path))
             if notice not in self.notices:
                 self.notices.append(notice)
+            return {}
+        if too_many:
+            self.notices.append(Notice("is left out: its aliases stand for too many values", Source(path)))
             return {}
         return content if isinstance(content, dict) else {}
 
@@ -208,7 +215,23 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
     """YAML's safe loader, which reads tags of applications, such as !Ref or !reset, as their plain values."""
 
 
+def _expanded(content: Any, sizes: dict[int, float]) -> float:
+    """Return how many values a parsed file holds; infinite if one holds itself."""
+    if not isinstance(content, (dict, list)):
+        return 1
+    if id(content) not in sizes:
+        sizes[id(content)] = float("inf")
+        values = content.values() if isinstance(content, dict) else content
+        sizes[id(content)] = 1 + sum(_expanded(each, sizes) for each in values)
+    return sizes[id(content)]
+
+
 def _yaml(text: str) -> Any:
+    depth = 0
+    for event in yaml.parse(text, Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:  # where libyaml's own recursion would end the process
+            raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
     return yaml.load(text, Loader)
 
 

@@ -163,7 +163,11 @@ def _pyproject(repository: Repository, path: str) -> DependencyFile | None:
     file = DependencyFile(path, "poetry" if poetry and "dependencies" not in project else "pyproject")
 
     def listed(texts: Any) -> list[Listed]:
-        found = [parsed(text, repository.where(path, re.escape(text))) for text in texts or [] if isinstance(text, str)]
+        found = [
+            parsed(text, repository.where(path, re.escape(text)))
+            for text in (texts if isinstance(texts, list) else [])
+            if isinstance(text, str)
+        ]
         return [each for each in found if each]
 
     if "name" in project or poetry:
@@ -199,7 +203,7 @@ def _pyproject(repository: Repository, path: str) -> DependencyFile | None:
         for part in key.split("."):
             place = table(place, part)
         names = place.get("file") if isinstance(place, dict) else None
-        for name in [names] if isinstance(names, str) else names or []:
+        for name in [names] if isinstance(names, str) else names if isinstance(names, list) else []:
             joined = _joined(f"{file.folder}/", str(name))
             if repository.has(joined) and (other := _requirements(repository, joined)):
                 file.sections.setdefault(section, []).extend(other.sections[""])
@@ -228,7 +232,7 @@ def _poetry(repository: Repository, file: DependencyFile, poetry: dict[str, Any]
             else:
                 file.sections.setdefault(section, []).append(listed)
     for name, members in table(poetry, "extras").items():
-        wanted = {canonicalize_name(str(member)) for member in members if isinstance(members, list)}
+        wanted = {canonicalize_name(str(member)) for member in (members if isinstance(members, list) else [])}
         optional = file.sections.get("extra:optional", [])
         file.sections[f"extra:{name}"] = [each for each in optional if each.name in wanted]
     file.sections.pop("extra:optional", None)
@@ -267,7 +271,7 @@ def _conda(repository: Repository, path: str) -> DependencyFile | None:
     file = DependencyFile(path, "conda", {"": []})
     for each in content["dependencies"]:
         if isinstance(each, dict):
-            for text in each.get("pip") or []:
+            for text in items(each, "pip"):
                 source = repository.where(path, re.escape(str(text)))
                 if str(text).startswith("-"):
                     file.options.append((str(text), source))
@@ -378,6 +382,12 @@ def _pipfile(repository: Repository, path: str) -> DependencyFile:
     if python := table(content, "requires").get("python_version"):
         file.python = (f"=={python}.*", repository.where(path, "python_version"))
     return file
+
+
+def items(content: Any, name: str) -> list[Any]:
+    """Return a list inside a table; empty if it is missing or something else."""
+    found = content.get(name) if isinstance(content, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def table(content: Any, name: str) -> dict[str, Any]:

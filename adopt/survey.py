@@ -63,7 +63,10 @@ class Survey:
         """
         self.repository = Repository(folder)
         python = [path for path in self.repository.files if path.endswith(".py")]
-        self.modules = {path: python_code.read(path, self.repository.text(path)) for path in python}
+        self.modules = {
+            path: python_code.read(path, self.repository.text(path), None if is_code(path) else False)
+            for path in python
+        }
         self.dependency_files = dependency_files(self.repository)
         self.dockerfiles = dockerfile.dockerfiles(self.repository)
         self.services = compose.services(self.repository)

@@ -47,8 +47,5 @@ def asked(answers: dict[str, Any]) -> dict[str, Any]:
         condition = environment.from_string(str(question.get("when", "true"))).render(answers)
         if condition.strip().lower() in ("", "false", "no", "none", "0"):
             continue
-        if question["type"] == "str" and isinstance(value, list) and not question.get("multiselect"):
-            value = value[0] if value else ""  # a release that takes only one
-        if value != "" or question.get("default") == "":
-            kept[name] = value
+        kept[name] = value
     return kept

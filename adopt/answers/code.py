@@ -34,11 +34,11 @@ def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
             found["requirements_file"].source if "requirements_file" in found else None,
         )
         return
-    paths = sorted(
-        set(package_paths(project) if install else loose_paths(project)), key=lambda path: ("." in path, path)
-    )
+    wanted = {*package_paths(project), *beside(project)} if install else {*loose_paths(project)}
+    paths = sorted(wanted, key=lambda path: ("." in path, path))
+    sureness = SURE if install and len(paths) == len({*package_paths(project)}) else LIKELY
     first = Source(paths[0]) if paths else None
-    yield Finding("code_paths", paths or ["."], (SURE if install else LIKELY) if paths else GUESS, first)
+    yield Finding("code_paths", paths or ["."], sureness if paths else GUESS, first)
     base = "" if install else project.base
     yield Finding("working_folder", base, SURE if install or base else LIKELY, first)
 
@@ -182,6 +182,15 @@ def loose_paths(project: Project) -> Iterator[str]:
     for path in project.code:
         inside = project.inside(path)
         yield project.at(inside.split("/")[0])
+    yield from beside(project)
+    yield from read_folders(project)
+    named = {use.path for module in project.code.values() for use in module.paths if use.way != "write"}
+    yield from (name for name in named if "/" not in name and DATA.fullmatch(name) and project.repository.has(name))
+
+
+def beside(project: Project) -> Iterator[str]:
+    """Yield what programs need beside a package: scripts, settings, migrations."""
+    yield from (path.split("/")[0] for path in loose_scripts(project))
     for name in SETTINGS:
         if project.repository.has(project.at(name)):
             yield project.at(name)
@@ -191,7 +200,6 @@ def loose_paths(project: Project) -> Iterator[str]:
         )
         if script and script[1].split("/")[0] in project.repository.folders:
             yield script[1].split("/")[0]
-    yield from read_folders(project)
 
 
 def read_folders(project: Project) -> Iterator[str]:

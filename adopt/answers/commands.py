@@ -80,7 +80,7 @@ def runs(project: Project, path: str, module: Module, declared: set[str]) -> Sur
     if said(project, path):
         return SURE
     if packaged(project, path):
-        return None
+        return LIKELY if USUAL.search(name.removesuffix(".py")) else None
     return LIKELY if USUAL.search(name.removesuffix(".py")) or "/" not in project.inside(path) else GUESS
 
 

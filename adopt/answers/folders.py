@@ -45,7 +45,7 @@ TOOL = {
 }
 """Folders of tools and of sources, which no program writes results to."""
 MODELS = re.compile(r"(?i)(models?|weights|checkpoints?|ckpts?|artifacts?)$")
-READ_ONLY = re.compile(r"(?i)(data(sets?)?|raw|inputs?|corpus|corpora)$")
+READ_ONLY = re.compile(r"(?i)(.*/)?(data(sets?)?|raw|inputs?|corpus|corpora)(/.*)?")
 
 
 def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
@@ -70,10 +70,10 @@ def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
         elif "mount-read" in ways:
             inputs[folder] = (source, SURE)
         elif "write" in ways and (ignored or not tracked):
-            outputs[folder] = (source, SURE if ignored else LIKELY)
+            outputs[folder] = (source, LIKELY)
         elif "write" in ways:
             outputs[folder] = (source, GUESS)
-        elif ignored and not tracked and READ_ONLY.search(folder):
+        elif ignored and not tracked and READ_ONLY.fullmatch(folder):
             inputs[folder] = (source, LIKELY)
         elif ignored and not tracked:
             outputs[folder] = (source, LIKELY)
@@ -130,6 +130,9 @@ def uses(project: Project) -> dict[str, list[tuple[str, Source]]]:
                             "write" if WRITTEN_NAME.search(name) or name == "dir" else "read",
                             Source(path, number),
                         )
+    for path, module in project.code.items():
+        if module.parser == "hydra.main":  # writes there unless its configuration names another folder
+            found.setdefault(project.at("outputs"), []).append(("write", Source(path, module.parser_line)))
     for service in project.survey.services:
         if service.build is not None and project.holds(service.build or "."):
             for origin, _, read_only in service.volumes:
@@ -153,21 +156,15 @@ def folder_of(project: Project, path: str, way: str) -> str:
         parts = parts[:-1]
     if not parts:
         return ""
-    if (
-        len(parts) == 1
-        and "/" not in path
-        and not (
-            WRITTEN_NAME.search(parts[0])
-            or MODELS.search(parts[0])
-            or READ_ONLY.search(parts[0])
-            or project.repository.ignored(f"{parts[0]}/")
-        )
-    ):
+    known = (WRITTEN_NAME, MODELS, READ_ONLY)
+    named = way == "write" or any(each.search(parts[0]) for each in known) or project.repository.ignored(f"{parts[0]}/")
+    if len(parts) == 1 and "/" not in path and not named:
         return ""
     # Of data/processed and outputs/runs/1, the folder that holds nothing of the repository.
     top = project.at(parts[0])
     tracked = [
         each for each in project.repository.below(top) if not each.endswith((".gitkeep", ".gitignore", "README.md"))
     ]
-    nested = len(parts) > 1 and (tracked or READ_ONLY.fullmatch(parts[0]))
+    whole = not tracked and project.repository.ignored(f"{top}/")
+    nested = len(parts) > 1 and not whole and (tracked or READ_ONLY.fullmatch(parts[0]))
     return project.at("/".join(parts[:2])) if nested else top

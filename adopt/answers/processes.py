@@ -134,7 +134,7 @@ def _processes(project: Project, found: dict[str, Finding]) -> tuple[dict[str, A
             and not _known(line, processes)
         ):
             add(
-                role(line),
+                role_of(line),
                 text_of(line),
                 line.source,
                 LIKELY,
@@ -161,12 +161,9 @@ def _from_code(project: Project, found: dict[str, Finding], processes: dict[str,
                 add("worker", f"dramatiq {name}", place, LIKELY)
                 texts.append("dramatiq")
             elif (part.value == "rq-worker" and module.guard) or (part.value == "scheduler" and module.guard):
-                add(
-                    "worker" if part.value == "rq-worker" else "scheduler",
-                    f"python {project.inside(path)}",
-                    place,
-                    LIKELY,
-                )
+                if not any(name in text or project.inside(path) in text for text in texts):
+                    role = "worker" if part.value == "rq-worker" else "scheduler"
+                    add(role, f"python {project.inside(path)}", place, LIKELY)
             elif part.value in ("streamlit", "gradio") and not processes and not _page(project, path):
                 port, health = PORTS[part.value]
                 main = project.inside(path)
@@ -266,7 +263,7 @@ def once(line: CommandLine) -> bool:
     )
 
 
-def role(line: CommandLine) -> str:
+def role_of(line: CommandLine) -> str:
     """Return a name for a process."""
     for word in ("beat", "flower", "worker"):
         if word in line.words:
@@ -291,7 +288,7 @@ def text_of(line: CommandLine) -> str:
 def _known(line: CommandLine, processes: dict[str, Any]) -> bool:
     return any(
         str(each["command"]).split()[0] == line.words[0]
-        and (role(line) in str(each["command"]).split() or line.program == "streamlit")
+        and (role_of(line) in str(each["command"]).split() or line.program == "streamlit")
         for each in processes.values()
     )
 

@@ -11,6 +11,9 @@ from adopt.requirements import specifiers
 from adopt.survey import Project
 from adopt.template import TORCH
 
+TOO_OLD = {"3.9"}
+"""Versions that lack what the scripts of images need."""
+
 
 def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
     """Yield the Python version."""
@@ -33,7 +36,7 @@ def offers(found: dict[str, Finding]) -> list[str]:
     """Return the Python versions that the template offers beside the version of torch."""
     chosen = found["torch_version"].value if "torch_version" in found else "none"
     release = TORCH["releases"].get(chosen) or TORCH["releases"][TORCH["default"]["torch"]]
-    return [version for version in release["python"] if version not in TORCH["ended"]]
+    return [version for version in release["python"] if version not in TOO_OLD]
 
 
 def allowance(project: Project) -> tuple[SpecifierSet, Source | None]:

@@ -55,3 +55,24 @@ def test_without_terminal_it_says_which_options_to_give(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == "adopt: this is no terminal; take all answers with --yes, or print them with --print\n"
     assert not git(folder, "status", "--porcelain")
+
+
+def test_system_packages_are_listed_in_the_new_file(tmp_path: Path) -> None:
+    folder = repository("notebooks", tmp_path)
+
+    done = adopt("--yes", folder)
+
+    assert done.returncode == 0, done.stderr
+    assert "libgomp1" in (folder / "docker/packages.txt").read_text().splitlines()
+
+
+def test_a_file_in_the_way_stops_before_anything_is_written(tmp_path: Path) -> None:
+    folder = repository("flat", tmp_path)
+    (folder / "compose.override.yaml").write_text("services: {}\n")
+    commit(folder, "Ours")
+
+    done = adopt("--yes", folder)
+
+    assert done.returncode == 1
+    assert done.stderr == "adopt: your files compose.override.yaml are in the way of new ones; rename them first\n"
+    assert not git(folder, "status", "--porcelain")
