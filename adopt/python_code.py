@@ -140,13 +140,26 @@ WRITTEN_NAME = re.compile(
     r"(_|-|$)"
 )
 READ_NAME = re.compile(r"(?i)(^|_|-)(data(set)?s?|inputs?|train|raw|csv|corpus|configs?|templates?|static)(_|-|$)")
-RELATIVE = re.compile(r"(\./)?[A-Za-z0-9_][\w.@+-]*(/[\w.@+ -]*)*")
+RELATIVE = re.compile(r"(\./)?[A-Za-z_][\w.@+-]*(/[\w.@+ -]*)*")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*")
 FILE = re.compile(
     r"(?i)\.(pt|pth|bin|ckpt|onnx|pkl|joblib|h5|keras|txt|json|ya?ml|csv|safetensors|gguf|tar|gz|zip|py)$|^(models?|data)/"
 )
 """Paths of files, which look like names of models."""
-MODEL_NAME = re.compile(r"(?i)(^|_)(model|checkpoint|pretrained|repo)(_|$|id)")
+MODEL_NAME = re.compile(r"(?i)(^|_)(model|checkpoint|pretrained|repo_id|hf_repo)(_|$|id)")
+PLACES = {
+    "makedirs",
+    "mkdir",
+    "Path",
+    "PurePath",
+    "join",
+    "listdir",
+    "scandir",
+    "StaticFiles",
+    "Jinja2Templates",
+    "load_from_disk",
+}
+"""Calls whose argument is a path even without a slash."""
 PLACE_NAME = re.compile(r"(?i)(dir|directory|path|folder|root|dest|out|outputs?|uploads?)$")
 """Names of settings whose value is a place even without a slash."""
 TAKES_DEFAULT = {
@@ -485,7 +498,9 @@ class _Reader:
     def _web(self, call: ast.Call, name: str, last: str, full: str, first: ast.expr | None) -> None:
         owner = name.rpartition(".")[0]
         if last in ("include_router", "register_blueprint") and first is not None:
-            prefix = literal(keyword(call, "prefix", "url_prefix"))
+            given = keyword(call, "prefix", "url_prefix")
+            # A prefix from settings is known by its name alone.
+            prefix = literal(given) or f"%{dotted(given).rpartition('.')[2]}%" if given is not None else ""
             self.module.includes.append((owner, self._full(dotted(first)), prefix))
         elif last in ("add_api_route", "add_url_rule", "add_route", "Route") and literal(first).startswith("/"):
             self.module.routes.append(Named(owner, literal(first), call.lineno))
@@ -545,8 +560,8 @@ class _Reader:
         for each in call.args[: 1 if last == "open" else 3]:
             if isinstance(each, ast.Call) and dotted(each.func).endswith("join") and each.args:
                 each = each.args[0]
-            if literal(each):
-                self._path(literal(each), call.lineno, way)
+            if (text := literal(each)) and (last in PLACES or re.search("[/.]", text)):
+                self._path(text, call.lineno, way)
         if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
             inner = call.func.value
             if dotted(inner.func).endswith("Path") and inner.args and literal(inner.args[0]):
@@ -560,9 +575,10 @@ class _Reader:
         values = [keyword(call, "model", "repo_id", "model_name_or_path", "pretrained_model_name_or_path")]
         values += [] if last == "pipeline" else call.args[:1]
         for value in values:
-            text = literal(value) or literal(self.module.constants.get(dotted(value)))
-            plain = last in ("SentenceTransformer", "from_pretrained", "pipeline") and re.fullmatch(r"[\w.-]+", text)
-            if HUB_ID.fullmatch(text) or plain:
+            direct = literal(value)
+            text = direct or literal(self.module.constants.get(dotted(value)))
+            plain = last in ("SentenceTransformer", "from_pretrained", "pipeline") and re.fullmatch(r"[\w.-]+", direct)
+            if (HUB_ID.fullmatch(text) and not FILE.search(text)) or plain:
                 self.module.models.append(Named(last, text, call.lineno))
 
 

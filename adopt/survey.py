@@ -169,6 +169,15 @@ class Project:
         """Return a path of the repository from the folder of the project."""
         return path.removeprefix(f"{self.folder}/") if self.folder else path
 
+    def builds(self, service: compose.Service) -> bool:
+        """Return whether the image of a compose service is built from this project."""
+        if service.build is None:
+            return False
+        place = posixpath.normpath(posixpath.join(service.build, posixpath.dirname(service.dockerfile))).removeprefix(
+            "."
+        )
+        return self.holds((place if place in self.repository.folders else service.build) or ".")
+
     @cached_property
     def files(self) -> list[str]:
         """The files of the project, from the root of the repository."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adopt.command_lines import CommandLine
 from adopt.findings import GUESS, LIKELY, SURE, Finding, Source, Sureness
-from adopt.python_code import Module
+from adopt.python_code import Module, literal
 from adopt.survey import Project
 
 SERVERS = {"uvicorn", "gunicorn", "hypercorn", "daphne", "granian", "waitress-serve", "fastapi", "flask"}
@@ -29,6 +29,9 @@ HEALTH = [
     r"ready",
 ]
 """Last parts of health routes, those first that say most."""
+FRAMEWORKS = ("fastapi", "flask", "starlette", "quart", "litestar", "sanic", "dash", "django", "falcon", "bottle",
+              "apiflask", "blacksheep", "gradio", "python-socketio", "flask-openapi3", "connexion")  # fmt: skip
+"""Distributions of the applications that servers run."""
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(\))?")
 
 
@@ -146,6 +149,8 @@ def choose(project: Project, apps: list[App]) -> tuple[App | None, CommandLine |
         if module := _file(project, target.partition(":")[0]):
             interface = "wsgi" if line.program == "gunicorn" and "uvicorn" not in " ".join(line.words) else "asgi"
             return App(target, interface, module, line.source, "(" in target), line, LIKELY
+    if project.dependency_files and not project.listed(*FRAMEWORKS):
+        return None, None, GUESS  # a demonstration, perhaps, that no file of dependencies counts on
     for path, module in project.code.items():
         for server in module.servers:
             target = server.value if ":" in server.value else f"{project.module_name(path)}:{server.value}"
@@ -219,12 +224,7 @@ def health(project: Project, app: App) -> Finding:
         if project.holds(file.path) and file.health and file.health[0] != "/":
             return Finding("health_route", file.health[0].rstrip("/") or "/", SURE, file.health[1])
     for service in project.survey.services:
-        if (
-            service.build is not None
-            and project.holds(service.build or ".")
-            and service.health
-            and service.health[0] != "/"
-        ):
+        if project.builds(service) and service.health and service.health[0] != "/":
             return Finding("health_route", service.health[0], SURE, service.health[1])
     best: tuple[int, int, str, Source, Sureness] | None = None
     for route, source, sureness in routes(project):
@@ -246,9 +246,21 @@ def routes(project: Project) -> Iterator[tuple[str, Source, Sureness]]:
             prefixes, certain = _prefixes(project, path, route.name, 0)
             own = module.prefixes.get(route.name, "")
             for prefix in prefixes:
-                full = re.sub(r"/+", "/", f"{prefix}{own}{route.value}")
+                text, known = _with_settings(project, f"{prefix}{own}{route.value}")
+                full = re.sub(r"/+", "/", text)
                 if re.fullmatch(r"/[\w./-]*", full):
-                    yield full, Source(path, route.line), SURE if certain else LIKELY
+                    yield full, Source(path, route.line), GUESS if not known else SURE if certain else LIKELY
+
+
+def _with_settings(project: Project, route: str) -> tuple[str, bool]:
+    """Return a route with the values of settings that its prefixes name, and whether all are known."""
+    known = True
+    for name in re.findall(r"%(\w*)%", route):
+        values = [literal(module.constants[name]) for module in project.code.values() if name in module.constants]
+        text = next((value for value in values if value.startswith("/")), "")
+        known = known and bool(text)
+        route = route.replace(f"%{name}%", text, 1)
+    return route, known
 
 
 def _prefixes(project: Project, path: str, owner: str, depth: int) -> tuple[list[str], bool]:

@@ -32,19 +32,15 @@ def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
         commands.setdefault(name_of(name), name)
         source = source or place
     declared = {entry.partition(":")[0] for _, entry, _ in entries}
-    for path, module in project.code.items():
+    # Scripts at the root keep their plain names; those in folders that share one are told apart by the folder.
+    for path, module in sorted(project.code.items(), key=lambda pair: (pair[0].count("/"), pair[0])):
         if (wanted := runs(project, path, module, declared)) is None:
             continue
         line = said(project, path)
         text = command(project, path, module, line, found)
-        commands.setdefault(
-            name_of(
-                posixpath.basename(path).removesuffix(".py")
-                if not path.endswith("__main__.py")
-                else path.split("/")[-2]
-            ),
-            text,
-        )
+        parts = path.removesuffix(".py").removesuffix("/__main__").split("/")
+        name = name_of(parts[-1])
+        commands.setdefault(name if name not in commands else name_of("-".join(parts[-2:])), text)
         source = source or (line.source if line else Source(path, module.guard or module.parser_line))
         sureness = max(sureness, wanted, key=[SURE, LIKELY, GUESS].index)
     commands = {name: text for name, text in commands.items() if name and text}
@@ -66,8 +62,11 @@ def runs(project: Project, path: str, module: Module, declared: set[str]) -> Sur
         dotted = project.module_name(path).removesuffix(".__main__")
         return None if any(each == dotted or each.startswith(f"{dotted}.") for each in declared) else SURE
     if not module.guard:
-        parsed = module.parser and project.survey.repository.text(path).find("parse_args") >= 0
-        return LIKELY if parsed and said(project, path) and not packaged(project, path) else None
+        return (
+            SURE
+            if not module.servers and not module.apps and said(project, path) and not packaged(project, path)
+            else None
+        )
     if (
         project.module_name(path) in declared
         or module.servers

@@ -134,7 +134,7 @@ def uses(project: Project) -> dict[str, list[tuple[str, Source]]]:
         if module.parser == "hydra.main":  # writes there unless its configuration names another folder
             found.setdefault(project.at("outputs"), []).append(("write", Source(path, module.parser_line)))
     for service in project.survey.services:
-        if service.build is not None and project.holds(service.build or "."):
+        if project.builds(service):
             for origin, _, read_only in service.volumes:
                 if origin.startswith("./") and len(origin) > 2:
                     way = "mount-read" if read_only else "mount"

@@ -98,14 +98,11 @@ def _processes(project: Project, found: dict[str, Finding]) -> tuple[dict[str, A
 
     services = [service for service in project.survey.services if _own(project, service)]
     kinds = {service.name: kind for service in project.survey.services if (kind := kind_of(service.image))}
+    beside = {each.name for each in services if each.commands and not served(each.commands[-1])}
     for service in services:
         for line in service.commands[-1:]:
             if not served(line) and (runs_on(line) or once(line)):
-                waits = [
-                    kinds.get(name, name)
-                    for name in service.waits_for
-                    if name in kinds or name in {each.name for each in services}
-                ]
+                waits = [kinds.get(name, name) for name in service.waits_for if name in kinds or name in beside]
                 add(
                     service.name,
                     text_of(line),
@@ -217,11 +214,7 @@ def _page(project: Project, path: str) -> bool:
 def _own(project: Project, service: Service) -> bool:
     """Return whether a service runs the image of the project."""
     if service.build is not None:
-        return (
-            project.holds(service.build or ".")
-            if project.folder
-            else not any(service.build == other or service.build.startswith(f"{other}/") for other in project.others)
-        )
+        return project.builds(service)
     names = {each.image for each in project.survey.services if each.build is not None and each.image}
     return bool(service.image) and service.image in names
 

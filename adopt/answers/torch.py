@@ -132,6 +132,9 @@ def release(project: Project, listed: Listed | None) -> tuple[str, bool]:
     wanted = specifiers(re.sub(r"\+[\w.]+", "", listed.specifier)) if listed else specifiers("")
     if pinned := locked(project):
         wanted = specifiers(f"=={pinned}") if not any(each.operator == "==" for each in wanted) else wanted
+    built = next((match[1] for match, _ in images(project)), "")
+    if built and not any(each.operator == "==" for each in wanted) and wanted.contains(built):
+        wanted = specifiers(f"=={built}")
     exact = next((each.version for each in wanted if each.operator in ("==", "===")), None)
     if exact:
         number = [int(part) for part in re.findall(r"\d+", exact)][:3]
@@ -141,6 +144,14 @@ def release(project: Project, listed: Listed | None) -> tuple[str, bool]:
         return usual, False
     allowed = [each for each in releases if wanted.contains(each)]
     return (allowed[-1] if allowed else usual), bool(allowed)
+
+
+def images(project: Project) -> Iterator[tuple[re.Match[str], Source]]:
+    """Yield the images of PyTorch that Dockerfiles begin with, matched for the release."""
+    for file in project.survey.dockerfiles:
+        for image, source in file.images if project.holds(file.path) else []:
+            if match := re.match(r"(?:docker\.io/)?pytorch/pytorch:(\d+\.\d+(?:\.\d+)?)", image):
+                yield match, source
 
 
 def locked(project: Project) -> str:
