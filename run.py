@@ -32,6 +32,8 @@ ENVIRONMENT = ROOT / ".venv"
 PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 MANIFEST = ROOT / "pyproject.toml"
 STAMP = ENVIRONMENT / "installed"
+NO_COMPOSE_FILE = "ignore:File not found; returning empty dict"
+"""Silences Copier's warning about each name of a compose file that existing code might have and has not."""
 MODULES = {"adopt": "adopt", "preview": "tests.preview"}
 """Commands of this repository's own, and the modules that hold them."""
 FILE = re.compile(r"(\x1b\[\d*m)*\s*(create|identical)\b")
@@ -72,6 +74,7 @@ def call(command: list[str | Path]) -> None:
 
 def run_copier(command: list[str], environment: dict[str, str]) -> int:
     """Run copier and return its exit code; print how many files and folders it creates in place of a line for each."""
+    environment = {"PYTHONWARNINGS": NO_COMPOSE_FILE, **environment}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace") as process:
         assert process.stderr
         created = 0
