@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.answers import Answer
 from tests.conftest import need_program
@@ -28,6 +29,9 @@ SETS: dict[str, dict[str, Answer]] = {
 
 OVERLAYS = ("dev", "prod")
 
+EXTRA = "all"
+"""An overlay that names every component of its project but `dev`."""
+
 
 @pytest.fixture(scope="session")
 def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tree]:
@@ -40,8 +44,18 @@ def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 def overlays(projects: dict[str, Tree]) -> dict[str, list[Resource]]:
     """Return the resources of each overlay of each project, by `PROJECT/OVERLAY`."""
     need_program("kubectl")
+    for tree in projects.values():
+        _write_extra(tree.path / "deploy/kubernetes")
     return {
         f"{name}/{overlay}": kustomize(tree.path / "deploy/kubernetes/overlays" / overlay)
         for name, tree in projects.items()
-        for overlay in OVERLAYS
+        for overlay in (*OVERLAYS, EXTRA)
     }
+
+
+def _write_extra(folder: Path) -> None:
+    overlay = yaml.safe_load((folder / "overlays/prod/kustomization.yaml").read_text())
+    names = sorted(path.name for path in (folder / "components").iterdir() if path.name != "dev")
+    overlay["components"] = [f"../../components/{name}" for name in names]
+    (folder / "overlays" / EXTRA).mkdir()
+    (folder / "overlays" / EXTRA / "kustomization.yaml").write_text(yaml.safe_dump(overlay))

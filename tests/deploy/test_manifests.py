@@ -13,6 +13,9 @@ from tests.trees import Tree
 
 RELEASES = ("1.34", "1.35", "1.36", "1.37")
 
+CUSTOM = ("keda.sh/v1alpha1", "monitoring.coreos.com/v1")
+"""Custom resources, which the schemas of Kubernetes do not have."""
+
 SECRETS = frozenset({("Secret", "passwords"), ("Secret", "trainer-passwords")})
 """What docs/kubernetes.md tells people to create."""
 
@@ -21,6 +24,8 @@ def test_manifests_fit_the_schemas_of_four_releases(overlays: dict[str, list[Res
     unique = {yaml.safe_dump(each): each for resources in overlays.values() for each in resources}
     assert len(unique) > 5
     for resource in unique.values():
+        if resource["apiVersion"] in CUSTOM:
+            continue
         for release in RELEASES:
             assert kubernetes_validate.validate(resource, release, strict=True) == release
 
@@ -125,3 +130,27 @@ def test_no_probe_ends_a_pod_whose_model_loads_slowly(overlays: dict[str, list[R
             for container in containers(pod_template(workload)):
                 for probe in ("startupProbe", "livenessProbe"):
                     assert container.get(probe, {}).get("httpGet", {}).get("path") != "/ready", name
+
+
+def test_alerts_are_those_of_prometheus_beside_compose(
+    projects: dict[str, Tree], overlays: dict[str, list[Resource]]
+) -> None:
+    compared = 0
+    for name, tree in projects.items():
+        rules = {each["metadata"]["name"]: each for each in overlays[f"{name}/all"] if each["kind"] == "PrometheusRule"}
+        files = tree.path.glob("deploy/monitoring/prometheus/alerts/*.yml")
+        beside_compose = {path.stem: yaml.safe_load(path.read_text()) for path in files}
+        assert {rule: each["spec"] for rule, each in rules.items()} == beside_compose, name
+        compared += len(rules)
+    assert compared
+
+
+def test_one_autoscaler_sizes_each_workload(overlays: dict[str, list[Resource]]) -> None:
+    kinds: dict[str, list[str]] = {
+        "api/prod": ["HorizontalPodAutoscaler"],
+        "api/dev": [],
+        "platform/all": ["ScaledObject", "ScaledObject"],
+    }
+    for overlay, expected in kinds.items():
+        scalers = ("HorizontalPodAutoscaler", "ScaledObject")
+        assert [each["kind"] for each in overlays[overlay] if each["kind"] in scalers] == expected
