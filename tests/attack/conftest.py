@@ -1,5 +1,6 @@
 """Running projects with what an attacker can reach: the API, files and jobs, with a tiny model."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ IMAGE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR4nGM4ISeHFTEMLQk
 """A picture of 8 by 8 pixels."""
 
 
+KEY = "sk-of-a-test"
+"""API key of the server that needs one."""
+
+
 def listed(name: str) -> list[Any]:
     """Return the entries of a data file as parameters, called by their `name`."""
     entries = yaml.safe_load((DATA / name).read_text("utf-8"))
@@ -26,13 +31,20 @@ def listed(name: str) -> list[Any]:
 @pytest.fixture(scope="session")
 def texts(make_project: Make, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: F811
     """Yield the API of a project for texts."""
-    yield from _serving(make_project, tmp_path_factory, "feature-extraction")
+    yield from _serving(make_project, tmp_path_factory.mktemp("texts"), "feature-extraction")
+
+
+@pytest.fixture
+def guarded(make_project: Make, tmp_path: Path) -> Iterator[Server]:  # noqa: F811
+    """Yield the same API, which needs a key."""
+    stored = f"test sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"
+    yield from _serving(make_project, tmp_path, "feature-extraction", MY_PROJECT_API_KEYS=stored)
 
 
 @pytest.fixture(scope="session")
 def images(make_project: Make, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: F811
     """Yield the API of a project for images."""
-    yield from _serving(make_project, tmp_path_factory, "image-classification")
+    yield from _serving(make_project, tmp_path_factory.mktemp("images"), "image-classification")
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +59,8 @@ def neighbour_of_images(images: Server) -> Neighbour:
     return Neighbour(images, {"inputs": IMAGE})
 
 
-def _serving(make: Make, tmp_path_factory: pytest.TempPathFactory, task: str) -> Iterator[Server]:
+def _serving(make: Make, folder: Path, task: str, **settings: str) -> Iterator[Server]:
     need(Path("/proc/self/clear_refs").is_file(), "needs Linux, whose /proc tells the memory of a process")
     project = make(package_manager="uv", hf_task=task, interfaces=["api", "cli", "worker"])
-    with project.served(**tiny_model(project, tmp_path_factory.mktemp(task))) as server:
+    with project.served(**tiny_model(project, folder), **settings) as server:
         yield server

@@ -1,11 +1,12 @@
 """Bodies that are hardly JSON, and requests of every kind that the description allows or forbids, harm nobody."""
 
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.attack.conftest import listed
+from tests.attack.conftest import KEY, listed
 from tests.attack.neighbour import Neighbour
 from tests.installed import Server
 from tests.program import run
@@ -49,10 +50,21 @@ def test_no_body_holds_up_another_client(texts: Server, neighbour: Neighbour) ->
     neighbour.beside(lambda: [post(texts, each) for each in bodies])
 
 
-def test_no_request_is_a_server_error(texts: Server, neighbour: Neighbour) -> None:
-    command = ["uvx", f"--from={SCHEMATHESIS}", "schemathesis", "run", f"{texts.url}/openapi.json"]
-    options = ["--checks=not_a_server_error", "--max-examples=50", "--seed=1", "--no-color"]
-    done = run([*command, *options], timeout=600)
+def send_of_every_kind(server: Server, examples: int, *options: str) -> None:
+    """Send so many requests of each kind to each route, as the description of the API has them."""
+    command = ["uvx", f"--from={SCHEMATHESIS}", "schemathesis", "run", f"{server.url}/openapi.json"]
+    command += [f"--max-examples={examples}", "--seed=1", "--no-color", *options]
+    with TemporaryDirectory() as folder:  # for what it keeps of a run
+        done = run(command, cwd=folder, timeout=600)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    assert httpx.get(f"{texts.url}/ready").status_code == 200
+    assert httpx.get(f"{server.url}/ready").status_code == 200
+
+
+def test_no_request_is_a_server_error(texts: Server, neighbour: Neighbour) -> None:
+    send_of_every_kind(texts, 50, "--checks=not_a_server_error")
     neighbour.beside(lambda: None)
+
+
+def test_no_request_with_a_key_is_a_server_error_and_none_without_is_answered(guarded: Server) -> None:
+    options = ["--checks=not_a_server_error,ignored_auth", f"--header=Authorization: Bearer {KEY}"]
+    send_of_every_kind(guarded, 10, *options)
