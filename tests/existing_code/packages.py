@@ -28,6 +28,8 @@ class Package:
     """The version of the wheel at the first commit."""
     holds: list[str] = field(default_factory=list)
     """Files that the wheel must hold beside our_pkg/__init__.py."""
+    with_commit: str = ""
+    """A file of the wheel that holds the commit and its date, which are not in the build context."""
     folder: str = ""
     """The folder of the package in the repository."""
     later: bool = False
@@ -208,6 +210,23 @@ PACKAGES = {
         },
         tag="v1.2.3",
         version="1.2.3",
+    ),
+    "versioneer": Package(
+        {
+            "pyproject.toml": pyproject(
+                '"setuptools", "versioneer[toml]"',
+                SCM,
+                '[tool.versioneer]\nVCS = "git"\nstyle = "pep440"\nversionfile_source = "our_pkg/_version.py"\n'
+                'versionfile_build = "our_pkg/_version.py"\ntag_prefix = "v"\n',
+            ),
+            "setup.py": "import versioneer\nfrom setuptools import setup\n"
+            "setup(version=versioneer.get_version(), cmdclass=versioneer.get_cmdclass(), packages=['our_pkg'])\n",
+            **INIT,
+        },
+        tag="v1.2.3",
+        version="1.2.3",
+        holds=["our_pkg/_version.py"],
+        with_commit="our_pkg/_version.py",
     ),
     "versioningit": Package(
         {"pyproject.toml": pyproject('"setuptools", "versioningit"', SCM, "[tool.versioningit]\n"), **INIT},
