@@ -166,3 +166,15 @@ def test_only_those_who_publish_models_have_the_key_for_it(projects: list[Tree])
         seen |= holders
         assert holders <= {"train", "schedule", "seed", "make-bucket", "bucket"}, tree.answers
     assert seen == {"train", "schedule", "seed", "make-bucket", "bucket"}
+
+
+def test_every_image_that_is_built_gets_the_credentials_of_private_indexes(projects: list[Tree]) -> None:
+    built = 0
+    for tree in projects:
+        services = read(tree.path / "compose.yaml")
+        for name, service in services.items():
+            given = service.get("build")
+            if isinstance(given, dict) and "extends" not in service:
+                built += 1
+                assert {"indexes", "netrc"} <= {*given["secrets"]}, (tree.answers, name)
+    assert built >= len(projects)
