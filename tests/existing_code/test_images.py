@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import rows
 from tests.engine import Export, address, attempt, build, cache_kept, docker, need_engine, outcome, reproduced, started
-from tests.existing_code.packages import PACKAGES, Package, contents, own_wheel
+from tests.existing_code.packages import PACKAGES, Package, contents, own_wheel, pyproject
 from tests.existing_code.repositories import SHAPES, add_containers, commands_of, dockerfile, given
 from tests.private_index import PASSWORD, USER, PrivateIndex
 from tests.program import run
@@ -170,6 +170,42 @@ def test_a_wsgi_application_answers_what_is_under_way_when_it_is_stopped(templat
             assert container.exit_code() == 0, container.log()
     finally:
         attempt("image", "rm", "--force", tag)
+
+
+MIGRATION = "import our_pkg\nprint('migrated', our_pkg.__name__)\n"
+
+
+def test_what_a_command_runs_is_in_production_beside_the_wheel_or_refused(template: Path, tmp_path: Path) -> None:
+    need_engine()
+    tag = "slipway-test-existing-migrations"
+    files = {
+        "pyproject.toml": pyproject('"setuptools"', 'version = "1.0"'),
+        "src/our_pkg/__init__.py": "",
+        "migrations/run.py": MIGRATION,
+        "migrations/versions/1.sql": "SELECT 1;\n",
+        "tools/clean.py": "print('clean')\n",
+    }
+    folder = Package(files).write(tmp_path / "theirs")
+    answers = {"requirements_file": "pyproject.toml", "install": "yes", "code_paths": ["src", "migrations"]}
+    answers |= {"commands": {"migrate": "python migrations/run.py"}, "torch_version": "none", "project_slug": tag}
+    assert add_containers(template, folder, **answers, test_command="").returncode == 0
+    assert build(folder, "--target=lock", f"--output={folder}").returncode == 0
+    try:
+        done = build(folder, f"--tag={tag}")
+        assert done.returncode == 0, done.output
+        assert outcome(tag, "migrate", options=ANYBODY).stdout == "migrated our_pkg\n"
+        found = outcome(tag, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").stdout
+        assert sorted(found.split()) == ["/app/migrations/run.py", "/app/migrations/versions/1.sql"]
+    finally:
+        attempt("image", "rm", "--force", tag)
+    entry = folder / "Dockerfile"
+    for wrong, lacks in {"python tools/clean.py": "tools/clean.py", "python -m tools.clean": "tools"}.items():
+        before = entry.read_text()
+        entry.write_text(before.replace("migrate=python migrations/run.py", f"migrate={wrong}"))
+        (said,) = [line for line in refused(folder) if line.startswith("production: ")]
+        entry.write_text(before)
+        assert said.startswith(f"production: the command migrate runs {lacks}, which")
+        assert said.endswith("add it to code_paths")
 
 
 SLOW = """
