@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.conftest import rows
 from tests.existing_code.repositories import SHAPES, add_containers, given, repository
 from tests.program import run
 from tests.releases import assert_clean, commit, copier, git
+
+COMPOSE = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
+"""Names that `docker compose` reads."""
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -90,7 +94,7 @@ def test_the_workflow_follows_the_default_branch_and_tests_only_what_has_tests(t
         assert ("run --rm dev pytest" in (folder / "docker/README.md").read_text()) == (name == "yes")
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"])
+@pytest.mark.parametrize("name", rows(COMPOSE, ["docker-compose.yml"]))
 def test_a_compose_file_of_theirs_is_noticed_and_stays(name: str, template: Path, tmp_path: Path) -> None:
     folder = repository("monorepo", tmp_path / "theirs")
     (folder / name).write_text("services: {theirs: {image: python}}\n")

@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 import pytest
 
 from tests.answers import TABLE, Answer
+from tests.conftest import rows
 from tests.existing_code.packages import INIT, SCM, Package, pyproject
 from tests.existing_code.repositories import add_containers
 from tests.program import run
@@ -259,7 +260,7 @@ STATED = {
 """A file -> a text of it that asks for a later Python than the image has."""
 
 
-@pytest.mark.parametrize("file", STATED)
+@pytest.mark.parametrize("file", rows(STATED, ["poetry"]))
 def test_a_python_that_the_package_does_not_run_on_is_refused_in_one_line(given: Given, file: str) -> None:
     name = "pyproject.toml" if file == "poetry" else file
     folder = given({name: STATED[file], "requirements.txt": "six\n", **INIT}, requirements_file="requirements.txt")

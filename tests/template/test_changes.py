@@ -103,6 +103,13 @@ def test_existing_code_may_have_a_python_that_has_ended(questions: Questions) ->
         questions.answers({"preset": "api", "python_version": "3.10"})
 
 
+@pytest.mark.parametrize("older", ["", "extra:dev", "tests.txt"])
+def test_one_text_of_an_older_release_still_names_the_requirements_of_tests(questions: Questions, older: str) -> None:
+    stored = questions.answers({"preset": "existing", "requirements_file": "pyproject.toml"}) | {"_commit": "v0.4.0"}
+    updated = questions.answers({}, stored | {"requirements_dev": older})
+    assert (updated["requirements_dev"] or "") == older
+
+
 def test_another_model_has_another_revision(questions: Questions) -> None:
     task = TASKS["feature-extraction"]
     stored = questions.answers({})

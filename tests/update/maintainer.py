@@ -80,6 +80,7 @@ def arrives(template: Path, project: Path) -> dict[str, str]:
     """Return the text that an update to the release brings into each file of a project, before that update."""
     package = next((path.name for path in (project / "src").glob("*")), "")
     names = {emitted(template, path).replace("{{ package_name }}", package) for path in fixed(template)}
+    names = {name.replace("{{ docker_folder }}", "docker") for name in names}
     texts = {name: FIX for name in names if (project / name).exists()}
     if package:
         assert {Path(name).parent for name in texts} >= set(packages(project)), "some package is not fixed"
