@@ -13,11 +13,11 @@ from typing import NoReturn
 
 import yaml
 
-from adopt import copying, table
+from adopt import copying, table, workspace
 from adopt.correction import corrected
-from adopt.proposal import Proposal, notices, propose
+from adopt.emission import answers
+from adopt.proposal import notices, propose
 from adopt.repository import UnreadableError
-from adopt.template import CHOICES, asked
 
 
 def main() -> NoReturn:
@@ -63,32 +63,32 @@ def _run(options: argparse.Namespace) -> int:
         print(f"\n{warnings}", file=report)
     template, reference = (options.template, "") if options.template else copying.source()
     if options.print:
+        if options.project is None and workspace.is_system(proposals):
+            print(workspace.text(proposals, template))
         for proposal in proposals:
             words = copying.command(template, reference, "FILE", options.folder)
-            print(f"# {shlex.join(words)}\n{yaml.safe_dump(answers(proposal), sort_keys=False)}", end="")
+            print(f"# {shlex.join(words)}\n{yaml.safe_dump(answers(proposal.findings), sort_keys=False)}", end="")
             for answer, file in copying.PACKAGE_LISTS.items():
                 if packages := proposal.findings[answer].value:
                     print(f"# {file}: {' '.join(packages)}")
         return 0
     if len(proposals) > 1:
         names = ", ".join(proposal.project.folder or "." for proposal in proposals)
-        raise UnreadableError(f"the repository has several projects: {names}; name one with --project")
+        raise UnreadableError(
+            f"the repository has several projects: {names}; name one with --project, or see --print for a workspace"
+        )
     (proposal,) = proposals
+    if "requirements_file" not in proposal.findings:
+        raise UnreadableError("no file lists the dependencies; write a requirements.txt first")
     if not options.yes:
         if not sys.stdin.isatty():
             raise UnreadableError("this is no terminal; take all answers with --yes, or print them with --print")
-        proposal.findings = corrected(proposal.findings, list(answers(proposal))[1:])
+        proposal.findings = corrected(proposal.findings, list(answers(proposal.findings))[1:])
         if input("\nAdd containers with these answers? [Y/n] ").strip().lower() not in ("", "y", "yes"):
             raise EOFError
-    copying.copy(template, reference, answers(proposal), options.folder)
+    copying.copy(template, reference, answers(proposal.findings), options.folder)
     packages = copying.list_packages(options.folder, proposal.findings)
     print(f"\nAdded containers to {options.folder}; none of your files was changed. docker/README.md has the commands.")
     if packages:
         print(f"System packages are listed in {' and '.join(packages)}.")
     return 0
-
-
-def answers(proposal: Proposal) -> dict[str, object]:
-    """Return the answers that the template asks, in the order of its questions."""
-    found = {"preset": "existing", **{name: finding.value for name, finding in proposal.findings.items()}}
-    return asked({name: found[name] for name in [*CHOICES, *found] if name in found})

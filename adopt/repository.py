@@ -63,9 +63,11 @@ class Repository:
         self.notices: list[Notice] = []
         self._texts: dict[str, str] = {}
         self._bytes_left = MAX_TOTAL_BYTES
-        self.uses_git = (self.root / ".git").exists()
+        self.git_folder = next(
+            (each / ".git" for each in (self.root, *self.root.parents) if (each / ".git").exists()), None
+        )
         try:
-            listed = (self._listed_by_git() if self.uses_git else None) or self._walked()
+            listed = (self._listed_by_git() if self.git_folder else None) or self._walked()
         except OSError as error:
             raise UnreadableError(f"{root} cannot be read: {error.strerror}") from error
         self.files = sorted(path for path in listed if not NEVER_CODE.intersection(path.split("/")[:-1]))

@@ -23,6 +23,7 @@ OLD: dict[str, str] = tables.read("wheels")
 DATA_FILE = re.compile(
     r"(?i).*\.(csv|tsv|jsonl?|parquet|pkl|joblib|pt|pth|onnx|h5|npy|npz|ya?ml|txt|xlsx|db|sqlite3?|gguf|safetensors)"
 )
+ADDRESS = re.compile(r"[\"'](rediss?|postgres(?:ql)?(?:\+\w+)?)://\w")
 MAX_EACH = 5
 """Warnings of one kind; more of them say nothing new."""
 
@@ -34,6 +35,7 @@ def find(project: Project, found: dict[str, Finding]) -> Iterator[Notice]:
     yield from _versions(project, found)
     yield from _server(project, found)
     yield from _data(project)
+    yield from _addresses(project, found)
     yield from _others(project, found)
 
 
@@ -206,6 +208,23 @@ def _data(project: Project) -> Iterator[Notice]:
         yield Notice("files are in Git LFS: fetch them before a build, or mount them", lfs)
 
 
+def _addresses(project: Project, found: dict[str, Finding]) -> Iterator[Notice]:
+    for path in project.code:
+        for number, line in project.repository.lines(path):
+            if (match := ADDRESS.search(line)) and not re.search(r"environ|getenv|config\(|Field|: str", line):
+                service = "redis" if match[1].startswith("redis") else "postgres"
+                if service in found["services"].value:
+                    yield Notice(
+                        f"names {match[1]}://… itself; read it from a variable, as its password is secret",
+                        Source(path, number),
+                    )
+                    return
+    if "bucket" in found["services"].value:
+        yield Notice(
+            "the S3 store stays in your compose file: containers for existing code have none", found["services"].source
+        )
+
+
 def _others(project: Project, found: dict[str, Finding]) -> Iterator[Notice]:
     if not found["test_command"].value:
         yield Notice("there are no tests; the pipeline will only build the images")
@@ -220,5 +239,5 @@ def _others(project: Project, found: dict[str, Finding]) -> Iterator[Notice]:
             "members of a workspace of uv are not installed together",
             project.repository.where("pyproject.toml", r"tool\.uv\.workspace"),
         )
-    if not project.repository.uses_git:
+    if project.repository.git_folder is None:
         yield Notice("this is no Git repository: run `git init`, and commit, so that updates work")

@@ -67,7 +67,10 @@ def branch(project: Project) -> Finding:
 
 
 def _git_file(project: Project, name: str) -> str:
+    folder = project.repository.git_folder
+    if folder is None:
+        return ""
     try:
-        return (project.repository.root / ".git" / name).read_text("utf-8", "replace")[:100_000]
+        return (folder / name).read_text("utf-8", "replace")[:100_000]
     except OSError:
         return ""

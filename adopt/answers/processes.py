@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from adopt.answers.api import served
+from adopt.answers.environment import ENV_FILES
 from adopt.command_lines import CommandLine
 from adopt.compose import Service
 from adopt.findings import GUESS, LIKELY, SURE, Finding, Source, Sureness
@@ -291,9 +292,7 @@ def _services(project: Project) -> Finding:
     for service in project.survey.services:
         if kind := kind_of(service.image):
             kinds.setdefault(kind, (service.source, SURE))
-    for path in project.repository.named(
-        r"\.?(env|dotenv)([._-](example|sample|template|dist|dev|local|test))*|example\.env|env\.example"
-    ):
+    for path in project.repository.named(ENV_FILES):
         for number, line in project.repository.lines(path):
             for pattern, kind in ADDRESSES.items():
                 if re.search(pattern, line) and not line.lstrip().startswith("#"):

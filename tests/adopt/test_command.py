@@ -76,3 +76,43 @@ def test_a_file_in_the_way_stops_before_anything_is_written(tmp_path: Path) -> N
     assert done.returncode == 1
     assert done.stderr == "adopt: your files compose.override.yaml are in the way of new ones; rename them first\n"
     assert not git(folder, "status", "--porcelain")
+
+
+def test_a_system_is_proposed_as_a_workspace(tmp_path: Path) -> None:
+    folder = repository("monorepo-system", tmp_path)
+
+    shown, refused = adopt("--print", folder), adopt("--yes", folder)
+
+    services = next(yaml.safe_load_all(shown.stdout.split("# Commands")[0]))["services"]
+    assert services["advice"] == {
+        "folder": "services/advice",
+        "preset": "existing",
+        "path": "/advice",
+        "health": "/healthz",
+    }
+    assert services["web"] == {"folder": "apps/web", "preset": "frontend", "path": "/", "health": "/"}
+    assert "--data frontend=next --data node_package_manager=pnpm" in shown.stdout
+    assert refused.returncode == 1 and "name one with --project" in refused.stderr
+    assert not git(folder, "status", "--porcelain")
+
+
+def test_one_project_of_several_is_adopted(tmp_path: Path) -> None:
+    folder = repository("monorepo-system", tmp_path)
+
+    done = adopt("--yes", "--project", "services/advice", folder)
+
+    assert done.returncode == 0, done.stderr
+    stored = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+    assert stored["working_folder"] == "services/advice" and stored["health_route"] == "/healthz"
+
+
+def test_processes_and_addresses_go_into_the_answers(tmp_path: Path) -> None:
+    folder = repository("fastapi-celery", tmp_path)
+
+    done = adopt("--print", folder)
+
+    given = yaml.safe_load(done.stdout)
+    assert given["processes"]["migrate"] == {"command": "alembic upgrade head", "once": True}
+    assert given["processes"]["worker"]["scale"] == 2
+    assert given["services"] == ["postgres", "redis"]
+    assert given["environment"] == {"REDIS_URL": "redis://:{broker_password}@redis:6379/0"}
