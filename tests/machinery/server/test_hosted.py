@@ -248,3 +248,53 @@ def test_the_first_folder_with_files_has_the_weights(monkeypatch: pytest.MonkeyP
         assert Settings().model == str(folder)
     monkeypatch.setenv("MY_PROJECT_MODEL", "an-org/mine")
     assert Settings().model == "an-org/mine"
+
+
+TENSOR: dict[str, Any] = {"name": "inputs", "shape": [2], "datatype": "INT64", "data": [2, 3]}
+
+
+def test_the_calls_of_kserve_are_answered() -> None:
+    with doubler(open_inference_name="doubler", api_keys=line("laptop", KEY)) as client:
+        assert client.get("/v2/health/live").json() == {"live": True}
+        assert client.get("/v2/health/ready").status_code == 200
+        assert client.get("/v2/models/doubler/ready").status_code == 401
+        client.headers.update(bearer())
+        assert client.get("/v2").json()["name"] == "Doubler"
+        assert client.get("/v2/models/doubler/ready").json() == {"name": "doubler", "ready": True}
+        assert client.get("/v2/models/doubler").json()["versions"] == ["1"]
+        answer = client.post("/v2/models/doubler/infer", json={"id": "a", "inputs": [TENSOR]}).json()
+        tensor = {"name": "predictions", "datatype": "FP64", "shape": [2], "data": [4, 6]}
+        assert answer == {"model_name": "doubler", "model_version": "1", "id": "a", "outputs": [tensor]}
+        column = {**TENSOR, "shape": [2, 1], "data": [[2], [3]]}
+        body = {"inputs": [column], "outputs": [{"name": "predictions"}]}
+        assert client.post("/v2/models/doubler/versions/1/infer", json=body).json()["outputs"] == [tensor]
+        assert client.post("/v2/models/doubler/versions/2/infer", json=body).status_code == 404
+        assert client.post("/v2/models/other/infer", json=body).status_code == 404
+
+
+def test_kserves_protocol_is_off_unless_the_model_has_a_name() -> None:
+    with doubler() as client:
+        assert client.get("/v2/health/live").status_code == 404
+        assert client.post("/v2/models//infer", json={"inputs": [TENSOR]}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": [3]}, "inputs: the data does not have the shape [3]"),
+        ({"shape": [1, 3]}, "inputs: the data does not have the shape [1, 3]"),
+        ({"shape": []}, "shape"),
+        ({"shape": [2, 1, 1]}, "shape"),
+        ({"name": "text"}, "name"),
+        ({"datatype": "TEXT"}, "datatype"),
+        ({"data": ["two", 3]}, "inputs: "),
+        ({"shape": [1], "datatype": "BYTES", "data": ['{"a":' * 1000]}, "inputs: nested more than 400 deep"),
+        ({"shape": [300], "data": [1] * 300}, "inputs: 300 exceed the limit of 256"),
+    ],
+)
+def test_a_tensor_that_does_not_fit_is_refused_in_one_line(change: dict[str, Any], message: str) -> None:
+    with doubler(open_inference_name="doubler") as client:
+        answer = client.post("/v2/models/doubler/infer", json={"inputs": [TENSOR | change]})
+        assert answer.status_code in (413, 422)
+        assert message in answer.json()["error"]
+        assert "\n" not in answer.json()["error"]

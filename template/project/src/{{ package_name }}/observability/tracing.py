@@ -14,7 +14,7 @@ from typing import Any
 ROUTINE_PATHS = {"/health", "/ready", "/ping", "/metrics"}
 """Paths requested every few seconds: not traced, not rate-limited, and not logged if answered with 200.
 
-`create_app` adds the setting `health_route`.
+`create_app` adds the health checks of the hosting platform.
 """
 
 SHUTDOWN_SECONDS = 5.0

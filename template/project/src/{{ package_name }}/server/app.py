@@ -16,6 +16,7 @@ from ..inference.schemas import TaskSchemas
 from ..observability import tracing
 from . import docs, processes
 from .api_keys import ApiKeys
+from .demo import page as demo
 from .error_handlers import ErrorHandler, add_error_handlers, error_response
 from .middleware.authentication import Authentication
 from .middleware.body_limit import BodyLimit
@@ -26,6 +27,8 @@ from .middleware.request_quota import LocalCounter, RequestCounter, RequestQuota
 from .middleware.trusted_hosts import TrustedHosts, is_loopback
 from .routes.health import router as health_router
 from .routes.hosted import check_hosted_routes, hosted_router
+from .routes.open_inference import HEALTH_PATHS as OPEN_INFERENCE_HEALTH_PATHS
+from .routes.open_inference import open_inference_router
 from .routes.predict import StreamHandler, predict_router
 from .service import Service
 
@@ -80,11 +83,16 @@ def create_app(settings: ServiceSettings, components: ServerComponents) -> FastA
     app.state.settings = settings
     keys = ApiKeys(settings)
     public = PUBLIC_PATHS | {"/metrics"} if settings.metrics_public else PUBLIC_PATHS
-    if settings.health_route:
-        public |= {settings.health_route}
-        tracing.ROUTINE_PATHS.add(settings.health_route)
+    health_paths = {settings.health_route} if settings.health_route else set[str]()
+    if settings.open_inference_name:
+        health_paths |= OPEN_INFERENCE_HEALTH_PATHS
+    public |= health_paths
+    tracing.ROUTINE_PATHS.update(health_paths)
     pages = docs.PATHS if settings.docs else frozenset[str]()
-    authentication = Middleware(Authentication, keys=keys, public=public, pages=pages, refuse=error_response)
+    files = demo.PATHS if settings.demo else frozenset[str]()
+    authentication = Middleware(
+        Authentication, keys=keys, public=public, pages=pages, files=files, refuse=error_response
+    )
     _add_middleware(app, settings, components, authentication)
     if settings.docs:
         docs.add_docs(app)
@@ -96,6 +104,10 @@ def create_app(settings: ServiceSettings, components: ServerComponents) -> FastA
         predict_router(settings, components.schemas, components.stream),
     ):
         app.include_router(router)
+    if settings.open_inference_name:
+        app.include_router(open_inference_router(settings, components.schemas))
+    if settings.demo:
+        demo.add_demo(app, settings)
     check_hosted_routes(settings, app.routes, components.body_limits)
     hosted = hosted_router(settings, components.schemas, components.stream)
     app.router.routes[:0] = hosted.routes  # before the others, whose paths it may take over

@@ -42,6 +42,7 @@ class Authentication:
         keys: Keys,
         public: frozenset[str],
         pages: frozenset[str],
+        files: frozenset[str],
         refuse: Callable[[Request, int, str, dict[str, str]], ASGIApp],
     ) -> None:
         """Protect an application.
@@ -52,10 +53,11 @@ class Authentication:
             public: Paths that need no key.
             pages: Paths of pages for browsers, which ask for a key as the password of any user name. Other paths do not
                 take passwords: a browser sends them with requests of foreign sites, too.
+            files: Paths of files that need no key to be read; other methods do.
             refuse: Answers other requests.
         """
         self._app, self._keys, self._refuse = app, keys, refuse
-        self._public, self._pages = public, pages
+        self._public, self._pages, self._files = public, pages, files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -65,7 +67,7 @@ class Authentication:
         values = [value for name, value in scope["headers"] if name == b"authorization"]
         is_page = scope["path"] in self._pages
         client = self._keys.identify(_token(values, is_page))
-        if client is None and scope["path"] in self._public:
+        if client is None and (scope["path"] in self._public or self._is_file(scope)):
             client = ANONYMOUS
         if client is not None:
             scope["user"] = client
@@ -81,6 +83,9 @@ class Authentication:
             await response(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+
+    def _is_file(self, scope: Scope) -> bool:
+        return scope["path"] in self._files and scope.get("method") in ("GET", "HEAD")
 
 
 def _token(values: list[bytes], takes_password: bool) -> bytes | None:

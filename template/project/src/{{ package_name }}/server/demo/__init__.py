@@ -1,0 +1,1 @@
+"""The demo page: try the model in a browser."""
