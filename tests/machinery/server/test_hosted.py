@@ -298,3 +298,17 @@ def test_a_tensor_that_does_not_fit_is_refused_in_one_line(change: dict[str, Any
         assert answer.status_code in (413, 422)
         assert message in answer.json()["error"]
         assert "\n" not in answer.json()["error"]
+
+
+@pytest.mark.skipif("exported" not in Settings.model_fields, reason="the project has no ONNX Runtime")
+def test_a_mounted_export_is_served_as_the_model_that_it_is_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MY_PROJECT_WEIGHTS_FOLDERS", str(tmp_path))
+    monkeypatch.delenv("MY_PROJECT_MODEL")
+    (tmp_path / "model.onnx").touch()
+    manifest = tmp_path / "weights.json"
+    for broken in ("", "[]", "{", '{"model": 5}'):
+        manifest.write_text(broken)
+        assert Settings().model == ServiceSettings.model_fields["model"].default, broken
+    manifest.write_text(json.dumps({"model": "an-org/mine", "commit": "c" * 40}))
+    served: Any = Settings()
+    assert (served.exported, served.model, served.revision) == (tmp_path, "an-org/mine", "c" * 40)

@@ -51,11 +51,11 @@ export function lines(text) {
   return text.split("\n").map((line) => line.trim()).filter(Boolean);
 }
 
-/** Show texts with their scores, as bars where every score is between 0 and 1. */
+/** Show texts with their scores, as bars where every score is between 0 and 1, give or take a rounding error. */
 export function showScores(rows) {
   const list = document.createElement("ol");
   list.className = "scores";
-  const isShare = rows.every(({ score }) => score >= 0 && score <= 1);
+  const isShare = rows.every(({ score }) => score > -1e-6 && score < 1 + 1e-6);
   for (const { text, score } of rows) {
     const row = document.createElement("li");
     const name = document.createElement("span");
