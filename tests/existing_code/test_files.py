@@ -9,7 +9,7 @@ import yaml
 from tests.conftest import rows
 from tests.existing_code.repositories import SHAPES, add_containers, given, repository
 from tests.program import run
-from tests.releases import assert_clean, commit, copier, git
+from tests.releases import as_options, assert_clean, commit, copier, git, releases
 
 COMPOSE = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
 """Names that `docker compose` reads."""
@@ -128,3 +128,29 @@ def test_a_folder_docker_of_theirs_stays_and_ours_has_another_name(template: Pat
     program = "slipway/update.py"  # the same in every project
     assert [line for line in named if line not in (folder / program).read_text()] == []
     assert "slipway/" in (folder / "Dockerfile").read_text()
+
+
+def test_containers_of_the_last_release_stay_and_become_a_system_by_answers(template: Path, tmp_path: Path) -> None:
+    folder = repository("system", tmp_path / "system")
+    release = next(reversed(releases()))
+    answers = {"preset": "existing", "torch_version": "none", "api_app": "dashboard.main:app"}
+    done = copier("copy", "--defaults", "--vcs-ref", release, *as_options(answers), template, ".", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    commit(folder, "Add containers")
+    done = copier("update", "--skip-answered", "--quiet", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert_clean(folder)
+    stored = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+    assert (stored["processes"], stored["environment"], stored["services"]) == ({}, {}, [])
+    assert list(yaml.safe_load((folder / "compose.yaml").read_text())["services"]) == ["api"]
+    commit(folder, "Update")
+    system = {"processes": {"worker": {"command": "celery --app dashboard.tasks worker"}}, "services": ["redis"]}
+    done = copier("update", "--defaults", "--quiet", "--vcs-ref=:current:", *as_options(system), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert_clean(folder)
+    assert git(folder, "ls-files", "--others", "--exclude-standard").split() == ["docker/secrets.sh"]
+    assert re.findall(r"^  (\w+):$", (folder / "compose.yaml").read_text(), re.MULTILINE)[:3] == [
+        "api",
+        "worker",
+        "redis",
+    ]

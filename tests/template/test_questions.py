@@ -158,6 +158,7 @@ READ: dict[str, list[object]] = {
     "processes": [
         "{}",
         "{worker: {command: celery -A app worker, scale: 2}}",
+        '{"a": {"command": "b", "once": true, "health": "test -n \\"$A\\" \\\\ c"}}',
         "{a: {command: sh -c \"b && c\", schedule: '*/5 * * * *', waits_for: [b, redis], environment: {A: b, C: 1}}}",
         {"a": {"command": "b"}},
     ],

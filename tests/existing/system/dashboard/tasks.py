@@ -1,8 +1,10 @@
 import json
 import os
 import time
+from pathlib import Path
 
 from celery import Celery
+from celery.signals import heartbeat_sent
 
 from dashboard.config import BROKER_URL, RESULTS_DIR, TASK_SECONDS
 from dashboard.masses import mass
@@ -19,6 +21,11 @@ app.conf.update(
     broker_transport_options={"visibility_timeout": 10},
     beat_schedule={"requeue": {"task": "dashboard.tasks.requeue", "schedule": 5}},
 )
+
+
+@heartbeat_sent.connect
+def alive(**_):
+    Path("/tmp/worker-alive").touch()
 
 
 @app.task(autoretry_for=(OSError,), max_retries=5)
