@@ -1,14 +1,18 @@
 """Manifests fit the schemas of four releases of Kubernetes, and our checks of what those miss catch what they claim."""
 
 import copy
+import itertools
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.manifests import Resource, containers, pod_template, problems
+from tests.deploy.conftest import OVERLAYS
+from tests.deploy.manifests import Resource, containers, kustomize, pod_template, problems
 from tests.trees import Tree
 
 RELEASES = ("1.34", "1.35", "1.36", "1.37")
@@ -154,3 +158,14 @@ def test_one_autoscaler_sizes_each_workload(overlays: dict[str, list[Resource]])
     for overlay, expected in kinds.items():
         scalers = ("HorizontalPodAutoscaler", "ScaledObject")
         assert [each["kind"] for each in overlays[overlay] if each["kind"] in scalers] == expected
+
+
+def test_an_overlay_outlives_a_change_of_answers(projects: dict[str, Tree], tmp_path: Path) -> None:
+    """Updates replace the base and the components, and never the overlays."""
+    for before, after in itertools.permutations(["api", "platform", "bucket", "custom"], 2):
+        folder = tmp_path / f"{before} to {after}"
+        shutil.copytree(projects[after].path / "deploy/kubernetes", folder)
+        shutil.rmtree(folder / "overlays")
+        shutil.copytree(projects[before].path / "deploy/kubernetes/overlays", folder / "overlays")
+        for overlay in OVERLAYS:
+            assert kustomize(folder / "overlays" / overlay)
