@@ -1,7 +1,7 @@
 """Run a command that builds distributions from source, and name what they lack: build_packages.py COMMAND...
 
-Prints the output of the command. If it fails because a distribution lacks a program or a library, ends with one line that
-names the Debian package for build-packages.txt.
+Prints the output of the command. If it fails because a distribution lacks a program or a library, ends with one line
+that names the Debian package for build-packages.txt.
 """
 
 import re
@@ -23,7 +23,8 @@ SIGNS = {
     r"(?i)pkg-config: not found|did not find pkg-config|no such file or directory: '?pkg-config": "pkg-config",
     r"(?i)no such file or directory: '?swig|swig: not found|unable to execute 'swig'": "swig",
     r"'?[\w./-]*\b(gcc|cc|g\+\+|c\+\+|make|ninja)'? failed: No such file|Unknown compiler|No CMAKE_CXX?_COMPILER"
-    r"|no acceptable C compiler|[Nn]o such file or directory: '(gcc|cc|g\+\+|c\+\+|make)'|(gcc|g\+\+|cc|make): not found"
+    r"|no acceptable C compiler|[Nn]o such file or directory: '(gcc|cc|g\+\+|c\+\+|make)'"
+    r"|(gcc|g\+\+|cc|make): not found"
     r"|[Uu]nable to find (a )?compiler|fatal error: (assert|limits|stdio|stdlib|string)\.h": "build-essential",
 }
 """What a build prints that lacks a program -> the Debian packages that have it."""
@@ -76,7 +77,7 @@ def missing(output: str) -> str:
     linked = [f"lib{name}-dev" for name in re.findall(r"cannot find -l([\w.+-]+)", output)]
     if found := [*dict.fromkeys([*packages, *known, *linked])] or unknown[:1]:
         return f"{who} built from source: add {' and '.join(found)} to {LIST}"
-    return f"{who} built from source: if the output names a program or a header that is missing, add its package to {LIST}"
+    return f"{who} built from source: if the output names a missing program or header, add its package to {LIST}"
 
 
 def main(command: list[str]) -> None:

@@ -21,7 +21,7 @@ DESCRIPTION = ("version", "description", "authors", "maintainers", "keywords", "
 
 
 def is_same(path: Path, noted: str) -> bool:
-    """Return whether a file still says what it did when its digest was noted, maybe by a release that took all of it."""
+    """Return whether a file still says what it did when its digest was noted, or that of the whole file was."""
     return path.is_file() and noted in (digest(path), _hashed(text(path).splitlines()))
 
 

@@ -1,9 +1,9 @@
 """Put what the wheel lacks into the production image, and check that it has what its commands run.
 
-production.py copy WHEEL FOLDER PATH...             copy those files and folders of the repository in the working directory to
-                                                    FOLDER that the wheel holds nothing of, such as migrations
-production.py check FOLDER SITE REPOSITORY LINE...  fail if a command, NAME=COMMAND LINE, runs a file that is not in FOLDER, or
-                                                    a module of REPOSITORY that is neither there nor in SITE
+production.py copy WHEEL FOLDER PATH...
+    copy those files and folders of the repository in the working directory to FOLDER that the wheel holds nothing of
+production.py check FOLDER SITE REPOSITORY NAME=LINE...
+    fail if a command line runs a file that FOLDER lacks, or a module of REPOSITORY that is neither there nor in SITE
 """
 
 import shutil
@@ -40,7 +40,8 @@ def check(folder: Path, site: Path, repository: Path, lines: list[str]) -> None:
     for line in lines:
         name, _, command = line.partition("=")
         for what in lacking(command.split(), folder, site, repository):
-            sys.exit(f"production: the command {name} runs {what}, which the production image lacks: add it to code_paths")
+            needed = f"the command {name} runs {what}, which the production image lacks"
+            sys.exit(f"production: {needed}: add it to code_paths")
 
 
 def lacking(words: list[str], folder: Path, site: Path, repository: Path) -> Iterator[str]:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import poetry
-import source
-
 # The image of Python has pip, and pip this library.
 from pip._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+# isort: split
+import poetry
+import source
 
 PATCHES = (0, 99)
 """Versions of a Python that stand for all of it."""
@@ -22,7 +23,8 @@ def refusal(folder: Path) -> str:
         specifiers = [each for each in map(_parsed, poetry.alternatives(constraint)) if each is not None]
         if specifiers and not _fits(platform.python_version(), specifiers):
             names = (f"3.{minor}" for minor in range(10, 30))
-            fitting = next((name for name in names if any(_fits(f"{name}.{patch}", specifiers) for patch in PATCHES)), "")
+            fits = (name for name in names if any(_fits(f"{name}.{patch}", specifiers) for patch in PATCHES))
+            fitting = next(fits, "")
             return (
                 f"{folder / file} asks for Python {constraint}, and the image has {platform.python_version()}: "
                 f"set the answer python_version{f' to {fitting}' if fitting else ''} "
