@@ -49,6 +49,7 @@ SETS: dict[str, dict[str, Answer]] = {
         "weights": "bucket",
         **named("slipway-test-seeded"),
     },
+    "kubernetes": {**SMALL, "deploy": ["kubernetes"], **named("slipway-test-kubernetes")},
     "replaced": {**SMALL, **named("slipway-test-replaced")},
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},
 }
