@@ -19,14 +19,17 @@ Answer: TypeAlias = str | list[str] | dict[str, Any]
 ABOUT_EXISTING_CODE = ("install", "api_server", "keep")
 """Answers with choices that no project has."""
 
+NO_PROJECT = ("existing", "workspace")
+"""Presets that make something other than a project."""
+
 
 def values() -> "OrderedDict[str, list[Any]]":
     """Every answer that has choices, or of which some value changes what is emitted, with its values."""
     fixed = {name: list(choices.values()) for name, choices in CHOICES.items() if choices}
     for name in ("runtime", "interfaces", "services", "deploy", *ABOUT_EXISTING_CODE):
         del fixed[name]
-    for kind in ("existing", "workspace"):  # no projects
-        fixed["preset"].remove(kind)
+    for preset in NO_PROJECT:
+        fixed["preset"].remove(preset)
     pythons = sorted({python for release in TABLE["releases"].values() for python in release["python"]})
     return OrderedDict(
         torch_version=[*TABLE["releases"], "none"],

@@ -20,6 +20,7 @@ PROJECTS: dict[str, dict[str, object]] = {
         "services": ["postgres", "bucket", "monitoring"],
     },
     "existing code": {"preset": "existing"},
+    "workspace": {"preset": "workspace"},
 }
 VALUES = all_values()
 ALONE = {

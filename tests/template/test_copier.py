@@ -70,6 +70,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"preset": "existing", "license": "MIT"}, ["license", "no meaning", "existing"]),
     ({"preset": "existing", "package_manager": "pip"}, ["package_manager", "no meaning", "existing"]),
     ({"preset": "existing", "interfaces": "[api]"}, ["interfaces", "no meaning", "existing"]),
+    ({"preset": "workspace", "hf_task": "custom"}, ["hf_task", "custom", "no meaning", "workspace"]),
     ({"code_paths": "[src]"}, ["code_paths", "no meaning", "existing"]),
     ({"keep": "[Dockerfile]"}, ["keep", "no meaning", "existing"]),
     ({"api_app": "app:app"}, ["api_app", "no meaning", "existing"]),
@@ -112,6 +113,7 @@ FOR_BOTH = {
     *("image_registry", "devcontainer", "ci"),
 }
 FOR_EXISTING = [name for name in CHOICES if name in EXISTING | FOR_BOTH]
+FOR_WORKSPACES = ["preset", "project_name", "project_slug", "image_registry", "ci"]
 
 HOSTILE = {
     "project_name": "Zoë's 100% #1: [x] {y} <b>*_`&`|~",
@@ -250,7 +252,7 @@ def test_a_preset_asks_few_questions_and_custom_asks_all(
     assert stored["preset"] == preset
     if preset == "api":
         assert stored == yaml.safe_load((fresh[0] / ".copier-answers.yml").read_text())
-    expected = FOR_EXISTING if preset == "existing" else FOR_PROJECTS
+    expected = {"existing": FOR_EXISTING, "workspace": FOR_WORKSPACES}.get(preset, FOR_PROJECTS)
     assert set(stored) == {*expected, "_commit", "_src_path"}
     if preset == "custom":
         assert set(FOR_PROJECTS) - set(prompts) <= {"copyright_year"}

@@ -221,6 +221,7 @@ def environment() -> Environment:
 JINJA = environment()
 DEFAULTS: dict[str, object] = {
     "preset": "api",
+    "kind": "project",
     "hf_task": "custom",
     "hf_model": "",
     "requirements_file": "pyproject.toml",

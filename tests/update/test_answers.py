@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.answers import CHOICES, ROOT, all_values
+from tests.answers import CHOICES, NO_PROJECT, ROOT, all_values
 from tests.releases import NEWEST, as_options, assert_clean, commit, git
 from tests.template.questions import groups
 from tests.update import program
@@ -82,7 +82,7 @@ NEEDED = {
 
 def all_changes() -> Iterable[tuple[Answers, Answers]]:
     """Yield each change of an answer from each of its values to each other; the presets take turns."""
-    projects = itertools.cycle(preset for preset in CHOICES["preset"].values() if preset not in ("existing", "custom"))
+    projects = itertools.cycle(preset for preset in CHOICES["preset"].values() if preset not in (*NO_PROJECT, "custom"))
     for name, values in all_values().items():
         about_existing = name in EXISTING
         for before, after in itertools.permutations(values, 2):

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from tests.conftest import need_program
-from tests.releases import commit, git
+from tests.program import run
+from tests.releases import assert_clean, commit, git
 from tests.workspace.workspace import PROJECT, Workspace, made
 
 REPOSITORY = Path(__file__).resolve().parent.parent / "existing/api-string"
@@ -43,6 +44,25 @@ def copy(farm: Workspace, tmp_path: Path) -> Workspace:
     """Return a copy of the workspace that a test may change."""
     shutil.copytree(farm.root, tmp_path / "farm", symlinks=True)
     return Workspace(tmp_path / "farm")
+
+
+@pytest.fixture(scope="module")
+def scratch(farm: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return a copy of the workspace for mistakes, which change services.yml and nothing else."""
+    folder = tmp_path_factory.mktemp("scratch") / "farm"
+    shutil.copytree(farm.root, folder, symlinks=True)
+    (folder / "services/full").mkdir()
+    (folder / "services/full/notes.txt").write_text("mine")
+    commit(folder, "Write notes")
+    return Workspace(folder)
+
+
+def refused(workspace: Workspace, done: subprocess.CompletedProcess[str], words: list[str]) -> None:
+    """Assert that a command failed with one line of these words; make adds its own."""
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert len(said) == 1, said
+    assert all(word in said[0] for word in words), said
 
 
 @pytest.fixture
@@ -209,28 +229,20 @@ def _change(workspace: Workspace, changes: dict[str, object], service: str = "do
     ],
 )
 def test_a_mistake_in_the_inventory_is_one_line(
-    copy: Workspace, service: str, changes: dict[str, object], words: list[str]
+    scratch: Workspace, service: str, changes: dict[str, object], words: list[str]
 ) -> None:
-    before = (copy.root / "compose.yaml").read_bytes()
-    _change(copy, changes, service)
-    done = copy.make("services")
-    assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
-    assert len(said) == 1, done.stderr
-    assert all(word in said[0] for word in words), said
-    assert (copy.root / "compose.yaml").read_bytes() == before
+    git(scratch.root, "checkout", "--quiet", "--", ".")
+    _change(scratch, changes, service)
+    refused(scratch, scratch.make("services"), words)
+    assert git(scratch.root, "status", "--porcelain") == " M services.yml\n"
 
 
 @pytest.mark.parametrize(
     "text", ["services: [", "services: 3", "[]", "services: {docs: 1}", "other: 1", "services: {Docs: {}}"]
 )
-def test_an_inventory_that_cannot_be_read_is_one_line(copy: Workspace, text: str) -> None:
-    (copy.root / "services.yml").write_text(text)
-    done = copy.make("services")
-    said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
-    assert done.returncode != 0
-    assert len(said) == 1, said
-    assert said[0].startswith("workspace: services.yml")
+def test_an_inventory_that_cannot_be_read_is_one_line(scratch: Workspace, text: str) -> None:
+    (scratch.root / "services.yml").write_text(text)
+    refused(scratch, scratch.make("services"), ["workspace: services.yml"])
 
 
 @pytest.mark.parametrize(
@@ -251,43 +263,56 @@ def test_an_inventory_that_cannot_be_read_is_one_line(copy: Workspace, text: str
     ],
 )
 def test_a_service_that_cannot_be_made_is_one_line_and_changes_nothing(
-    copy: Workspace, name: str, preset: str, options: list[str], words: list[str]
+    scratch: Workspace, name: str, preset: str, options: list[str], words: list[str]
 ) -> None:
-    (copy.root / "services/full").mkdir()
-    (copy.root / "services/full/notes.txt").write_text("mine")
-    before = git(copy.root, "status", "--porcelain")
-    done = copy.service(name, preset, *options)
-    assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
-    assert len(said) == 1, said
-    assert all(word in said[0] for word in words), said
-    assert git(copy.root, "status", "--porcelain") == before
-    assert not list((copy.root / "services").glob(".*"))
+    git(scratch.root, "checkout", "--quiet", "--", ".")
+    refused(scratch, scratch.service(name, preset, *options), words)
+    assert git(scratch.root, "status", "--porcelain") == ""
+    assert not list((scratch.root / "services").glob(".*"))
+
+
+def kill_half_way(workspace: Workspace, preset: str, options: list[str], folder: Path) -> None:
+    """Make the service `killed`, and kill all that takes part once a first new file is in its folder."""
+    command = ["make", f"PYTHON={sys.executable}", "service", "NAME=killed", f"PRESET={preset}"]
+    before = set(folder.glob("*"))
+    with subprocess.Popen(
+        [*command, f"ARGS={' '.join(options)}"],
+        cwd=workspace.root,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while set(folder.glob("*")) == before and process.poll() is None:
+            time.sleep(0.001)  # a folder cannot be awaited
+        os.killpg(process.pid, signal.SIGKILL)
+    assert workspace.make("services").returncode == 0
+    assert yaml.safe_load((workspace.root / "services.yml").read_text())["services"].keys() == {
+        "docs",
+        "legacy",
+        "jobs",
+    }
 
 
 def test_a_service_whose_making_was_killed_is_made_by_a_repetition(copy: Workspace) -> None:
-    command = [
-        "make",
-        f"PYTHON={sys.executable}",
-        "service",
-        "NAME=killed",
-        "PRESET=custom",
-        f"ARGS={' '.join(PROJECT)}",
-    ]
-    with subprocess.Popen(
-        command, cwd=copy.root, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        folder = copy.root / "services/.killed.part"
-        while not list(folder.glob("*")) and process.poll() is None:
-            time.sleep(0.001)  # a folder cannot be awaited
-        os.killpg(process.pid, signal.SIGKILL)
+    folder = copy.root / "services/.killed.part"
+    kill_half_way(copy, "custom", PROJECT, folder)
     assert not (copy.root / "services/killed").exists()
-    assert copy.make("services").returncode == 0
     assert git(copy.root, "status", "--porcelain") == ""
     done = copy.service("killed", "custom", *PROJECT)
     assert done.returncode == 0, done.stderr
     assert "killed-api" in copy.model()["services"]
     assert not folder.exists()
+
+
+def test_containers_for_code_whose_making_was_killed_are_made_by_a_repetition(copy: Workspace) -> None:
+    folder = copy.root / "services/killed"
+    shutil.copytree(REPOSITORY, folder)
+    kill_half_way(copy, "existing", EXISTING, folder)
+    done = copy.service("killed", "existing", *EXISTING)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "docker/entrypoint.sh").exists()
+    assert "killed-api" in copy.model()["services"]
+    assert not list(folder.glob(".copier-answers.yml.part"))
 
 
 def test_a_service_that_was_made_but_not_listed_is_listed_by_a_repetition(copy: Workspace) -> None:
@@ -339,9 +364,37 @@ def test_a_pipeline_takes_the_services_that_changed(copy: Workspace) -> None:
 def test_gitlab_gets_a_job_for_each_service_that_changed(copy: Workspace) -> None:
     (copy.root / "services/docs/src/docs/routes.py").write_text("")
     commit(copy.root, "Change docs")
-    pipeline = yaml.safe_load(copy.make("changed", "SINCE=HEAD~1", "ARGS=--gitlab").stdout)
+    file = copy.root / "services.gitlab-ci.yml"
+    file.write_text(copy.make("changed", "SINCE=HEAD~1", "ARGS=--gitlab").stdout)
+    done = run(["check-jsonschema", "--builtin-schema=vendor.gitlab-ci", file])
+    assert done.returncode == 0, done.stdout
+    pipeline = yaml.safe_load(file.read_text())
     assert pipeline.pop("include") == [{"local": "infrastructure/gitlab-service.yml"}]
     assert {name: job["script"] for name, job in pipeline.items()} == {
         "test docs": ["make test SERVICE=docs"],
         "build docs": ["make build SERVICE=docs"],
     }
+
+
+def test_an_update_of_the_workspace_keeps_its_services(template: Path, copy: Workspace, tmp_path: Path) -> None:
+    """The list in compose.yaml stands between lines that never change, so what is around it merges."""
+    newer = tmp_path / "newer"
+    git(tmp_path, "clone", "--quiet", template, newer)
+    for name in ("compose.yaml.jinja", "infrastructure/proxy.yaml.jinja"):
+        file = newer / "template/workspace" / name
+        file.write_text(file.read_text().replace("# ", "# Newer: ", 1))
+    commit(newer, "A newer release", "1000.0.0")
+    answers = copy.root / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace(str(template), str(newer)))
+    own = copy.root / "compose.yaml"
+    own.write_text(
+        own.read_text().replace("# Your own containers, from here", "# Your own containers, from here\n# mine")
+    )
+    commit(copy.root, "Point to the newer release")
+    done = copy.make("update", "ARGS=--quiet")
+    assert done.returncode == 0, done.stderr
+    assert_clean(copy.root)
+    text = own.read_text()
+    assert "# Newer: " in text and "# mine" in text and "generated/docs${DOCS_MODE:-}.yaml" in text
+    assert copy.make("check").returncode == 0
+    assert set(yaml.safe_load((copy.root / "services.yml").read_text())["services"]) == {"docs", "legacy", "jobs"}

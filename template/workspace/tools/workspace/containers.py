@@ -65,14 +65,14 @@ def test(inventory: Inventory, services: list[Service]) -> None:
 
 
 def lock(inventory: Inventory, services: list[Service]) -> None:
-    """Lock the dependencies of services that have no lock in Git yet, or of those that are named."""
+    """Lock the dependencies of services."""
     for service in services:
         folder = inventory.root / service.folder
         print(f"== {service.name}", flush=True)
         if (folder / "Makefile").is_file() and answers(folder).get("preset") != "existing":
             _run(["make", "lock"], folder)
         else:
-            name = str(answers(folder).get("dockerfile") or "Dockerfile")
+            name = next(each for each in ("slipway.Dockerfile", "Dockerfile") if (folder / each).is_file())
             _run(["docker", "build", f"--file={name}", "--target=lock", "--output=.", "."], folder)
 
 

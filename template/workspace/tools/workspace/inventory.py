@@ -89,6 +89,8 @@ class Inventory:
 
 def read(root: Path) -> Inventory:
     """Read services.yml. Raises WorkspaceError with one line for each problem."""
+    if not (root / NAME).is_file():
+        raise WorkspaceError(f"{NAME} is missing: restore it from Git")
     try:
         inventory = parsed(root, files.read(root / NAME))
     except ValueError as error:

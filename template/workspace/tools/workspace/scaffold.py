@@ -12,6 +12,7 @@ from .errors import WorkspaceError, last_line
 from .inventory import SHARED, Inventory, Service
 
 ANSWERS = ".copier-answers.yml"
+UNFINISHED = f"{ANSWERS}.part"
 FOLDER = "services"
 FROM_CODE = ("existing", "frontend")
 """Presets for a folder that has files already."""
@@ -52,17 +53,20 @@ def _render(root: Path, folder: Path, name: str, preset: str, options: list[str]
     target = folder if has_files else folder.with_name(f".{name}.part")
     if not has_files:
         shutil.rmtree(target, ignore_errors=True)
-    source = own["_src_path"]
+    source = str(own["_src_path"])
     if ":" not in source:
         source = str((root / Path(source).expanduser()).resolve())
     data = [f"--data={key}={value}" for key, value in given.items()]
-    command = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", f"--vcs-ref={own['_commit']}"]
+    # The answers get their name last: they show that every file is there.
+    command = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", f"--answers-file={UNFINISHED}"]
+    command += [f"--vcs-ref={own['_commit']}"]
     command += [*data, *options, source, str(target)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         if not has_files:
             shutil.rmtree(target, ignore_errors=True)
         raise WorkspaceError(f"Copier made no service {name}: {last_line(done.stderr)}")
+    (target / UNFINISHED).replace(target / ANSWERS)
     if not has_files:
         if folder.exists():
             folder.rmdir()  # empty
