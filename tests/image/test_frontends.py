@@ -1,23 +1,33 @@
-"""Images of front ends: built from a lock, served to anybody, configured at the start."""
+"""Images of front ends, new and existing: built from a lock, served to anybody, configured at the start."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
-from pytest_copie.plugin import Copie
+import yaml
 
-from tests.answers import Answer
-from tests.engine import attempt, build, docker, exists, outcome, started
-from tests.releases import commit, git
+from tests.conftest import rows
+from tests.engine import Container, attempt, build, docker, exists, outcome, started
+from tests.existing_code.front_ends import SETS, with_containers
+from tests.releases import commit
 
-pytestmark = [pytest.mark.image, pytest.mark.exhaustive]
+pytestmark = pytest.mark.image
 
 HERE = Path(__file__).parent
 STAND_INS = {"node:24-trixie-slim": "node", "caddy:2.11-alpine": "caddy"}
 """Published images, and the Dockerfiles of their stand-ins for machines that have no registry."""
 ANYBODY = ("--read-only", "--user=12345:0", "--cap-drop=ALL", "--security-opt=no-new-privileges")
-SETS: dict[str, dict[str, Answer]] = {"starter": {}}
+BUILT = rows([name for name in SETS if name != "static"], [])
+"""Front ends with packages of Node.js."""
+
+
+def tag_of(name: str) -> str:
+    """Return the name of a front end's project and image."""
+    return f"slipway-test-frontend-{name}"
 
 
 @pytest.fixture(scope="module")
@@ -29,80 +39,150 @@ def base_images(engine: None) -> None:
 
 
 @pytest.fixture(scope="module")
-def front_end(base_images: None, template: Path, copie_session: Copie) -> Callable[[str], Path]:
-    """Return a function that generates, locks and commits the front end of a set of answers, once for each."""
+def front_end(base_images: None, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that adds containers to a front end, locks and commits it, once for each."""
     made: dict[str, Path] = {}
 
     def front_end(name: str) -> Path:
         if name not in made:
-            data = {"preset": "frontend", "project_name": f"slipway-test-{name}", **SETS[name]}
-            result = copie_session.copy(extra_answers=data, template_dir=template)
-            assert result.project_dir, result.exception
-            locked = build(result.project_dir, "--target=lock", f"--output={result.project_dir}")
-            assert locked.returncode == 0, locked.output
-            git(result.project_dir, "init", "--quiet")
-            commit(result.project_dir, "Start")
-            made[name] = result.project_dir
+            folder = tmp_path_factory.mktemp("front-ends") / name
+            with_containers(template, name, folder, project_name=tag_of(name))
+            if name != "static":
+                locked = build(folder, "--target=lock", f"--output={folder}")
+                assert locked.returncode == 0, locked.output
+                commit(folder, "Lock")
+            made[name] = folder
         return made[name]
 
     return front_end
 
 
 @pytest.fixture(scope="module")
-def image(front_end: Callable[[str], Path], tags: list[str]) -> Callable[[str], str]:
+def built(front_end: Callable[[str], Path], tags: list[str]) -> Callable[[str], str]:
     """Return a function that builds the production image of a front end, once for each."""
 
-    def image(name: str) -> str:
-        tag = f"slipway-test-{name}"
-        if tag not in tags:
-            done = build(front_end(name), f"--tag={tag}")
+    def built(name: str) -> str:
+        if tag_of(name) not in tags:
+            variables = [f"--build-arg={each}=of-the-build" for each in SETS[name].get("public_variables", [])]
+            done = build(front_end(name), f"--tag={tag_of(name)}", *(variables if name != "static" else []))
             assert done.returncode == 0, done.output
-            tags.append(tag)
-        return tag
+            tags.append(tag_of(name))
+        return tag_of(name)
 
-    return image
+    return built
 
 
 @pytest.fixture
-def starter(image: Callable[[str], str]) -> Iterator[str]:
-    """Yield the address of the starter, run as any user on a read-only root."""
-    with started(image("starter"), *ANYBODY, "--env=API_URL=https://api.example/v1", port=8080) as container:
-        assert container.healthy()
-        yield container.url
-        docker("stop", "--time=20", container.name)
-        assert container.exit_code() == 0, container.log()
+def serve(built: Callable[[str], str]) -> Iterator[Callable[..., str]]:
+    """Yield a function that runs a front end as any user on a read-only root; the server must stop in peace."""
+    with ExitStack() as stack:
+
+        def serve(name: str, **variables: str) -> str:
+            options = [f"--env={key}={value}" for key, value in variables.items()]
+            container = stack.enter_context(started(built(name), *ANYBODY, *options, port=8080))
+            assert container.healthy()
+            stack.callback(stop, container)
+            return container.url
+
+        yield serve
 
 
-def test_a_new_front_end_is_served_with_caching_and_compression(starter: str) -> None:
-    page = httpx.get(f"{starter}/a/page/of/the/app", headers={"Accept-Encoding": "gzip"})
+def stop(container: Container) -> None:
+    """Stop a container, which must exit with 0."""
+    docker("stop", "--time=20", container.name)
+    assert container.exit_code() == 0, container.log()
+
+
+@pytest.mark.exhaustive
+def test_a_new_front_end_is_served_with_caching_and_compression(serve: Callable[..., str]) -> None:
+    url = serve("starter", API_URL="https://api.example/v1")
+    page = httpx.get(f"{url}/a/page/of/the/app", headers={"Accept-Encoding": "gzip"})
     assert page.status_code == 200
     assert page.headers["Cache-Control"] == "no-cache"
     assert page.headers["Content-Encoding"] == "gzip"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert "connect-src 'self' https://api.example;" in page.headers["Content-Security-Policy"]
     script = page.text.split('src="/assets/')[1].split('"')[0]
-    found = httpx.get(f"{starter}/assets/{script}")
+    found = httpx.get(f"{url}/assets/{script}")
     assert found.headers["Content-Type"].startswith("text/javascript")
     assert found.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    missing = httpx.get(f"{starter}/assets/missing.js")
+    missing = httpx.get(f"{url}/assets/missing.js")
     assert (missing.status_code, missing.headers["Cache-Control"]) == (404, "no-store")
+    assert httpx.post(f"{url}/api/predict").status_code == 502  # there is no API in this test
 
 
-def test_public_variables_are_those_of_the_container(starter: str) -> None:
-    found = httpx.get(f"{starter}/env.js")
-    assert found.text.strip() == 'window.env = Object.freeze({"API_URL":"https://api.example/v1"});'
+def test_pages_without_a_build_are_served_and_nothing_else(serve: Callable[..., str]) -> None:
+    url = serve("static")
+    assert "<h1>Wells</h1>" in httpx.get(url).text
+    assert "About wells" in httpx.get(f"{url}/about").text
+    assert httpx.get(f"{url}/styles/page.css").headers["Content-Type"].startswith("text/css")
+    for path in ("missing", ".gitignore", ".copier-answers.yml", "Dockerfile", "compose.yaml", "docker/entrypoint.sh"):
+        found = httpx.get(f"{url}/{path}")
+        assert (found.status_code, "No such page" in found.text) == (404, True), path
+
+
+@pytest.mark.parametrize("value", ["Kent", "</script>\"'`\\${x}\u2028é\nline"])
+def test_public_variables_are_those_of_the_container(value: str, serve: Callable[..., str]) -> None:
+    found = httpx.get(f"{serve('static', COUNTY=value)}/env.js")
     assert found.headers["Cache-Control"] == "no-store"
+    assert "</script>" not in found.text
+    read = (
+        "globalThis.window = {}; eval(require('fs').readFileSync(0, 'utf8')); console.log(JSON.stringify(window.env))"
+    )
+    done = subprocess.run(["node", "-e", read], input=found.text, capture_output=True, text=True, check=True)
+    assert yaml.safe_load(done.stdout) == {"COUNTY": value}
 
 
+def test_unset_variables_are_left_out(serve: Callable[..., str]) -> None:
+    assert httpx.get(f"{serve('static')}/env.js").text.strip() == "window.env = Object.freeze({});"
+
+
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("variable", ["API_ADDRESS=api:8000", 'API_URL=https://a"b', "API_ADDRESS=http://a\nb"])
-def test_a_wrong_address_stops_the_container_with_one_line(variable: str, image: Callable[[str], str]) -> None:
-    done = outcome(image("starter"), options=(*ANYBODY, "--env", variable))
+def test_a_wrong_address_stops_the_container(variable: str, built: Callable[[str], str]) -> None:
+    done = outcome(built("starter"), options=(*ANYBODY, "--env", variable))
     assert done.returncode == 1
     assert done.stderr.startswith(f"entrypoint: {variable.partition('=')[0]}: ")
 
 
-def test_the_image_has_the_built_files_and_the_server_alone(image: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("name", rows(["static", "starter", "vite"], ["static"]))
+def test_the_image_has_the_files_and_the_server_alone(name: str, built: Callable[[str], str]) -> None:
     for program in ("node", "npm"):
-        assert outcome(image("starter"), "which", program).returncode == 1
-    listed = outcome(image("starter"), "ls", "/srv").stdout.split()
-    assert sorted(listed) == ["assets", "env.js", "icon.svg", "index.html"]
+        assert outcome(built(name), "which", program).returncode == 1
+    listed = outcome(built(name), "ls", "-A", "/srv").stdout.split()
+    assert "index.html" in listed
+    assert not {"docker", "node_modules", "package.json", "src", ".git"} & set(listed)
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_their_tests_pass_in_development(name: str, front_end: Callable[[str], Path]) -> None:
+    folder = front_end(name)
+    try:
+        done = build(folder, "--target=dev", f"--tag={tag_of(name)}-dev")
+        assert done.returncode == 0, done.output
+        command = SETS[name].get("test_command", f"{SETS[name].get('node_package_manager', 'npm')} test")
+        tested = attempt("compose", "run", "--rm", "dev", *command.split(), cwd=folder)
+        assert tested.returncode == 0, tested.stdout + tested.stderr
+        assert {path.lstat().st_uid for path in folder.rglob("*")} == {folder.stat().st_uid}
+    finally:
+        attempt("compose", "--profile=*", "down", "--volumes", cwd=folder)
+        attempt("image", "rm", "--force", f"{tag_of(name)}-dev")
+
+
+@pytest.mark.exhaustive
+def test_a_vite_app_has_what_its_scripts_and_its_build_make(serve: Callable[..., str]) -> None:
+    url = serve("vite", VITE_API_URL="of-the-start")
+    script = httpx.get(url).text.split('src="/assets/')[1].split('"')[0]
+    assert "of-the-build" in httpx.get(f"{url}/assets/{script}").text
+    assert "of-the-start" in httpx.get(f"{url}/env.js").text
+
+
+@pytest.mark.exhaustive
+def test_a_missing_lock_is_named_with_the_command(front_end: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(front_end("vite"), tmp_path / "unlocked")
+    (folder / "pnpm-lock.yaml").unlink()
+    done = build(folder)
+    assert done.returncode != 0
+    assert (
+        "packages: there is no pnpm-lock.yaml; create it with: docker build --target lock --output . ." in done.output
+    )

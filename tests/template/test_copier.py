@@ -72,6 +72,17 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"preset": "existing", "interfaces": "[api]"}, ["interfaces", "no meaning", "existing"]),
     ({"preset": "workspace", "hf_task": "custom"}, ["hf_task", "custom", "no meaning", "workspace"]),
     ({"code_paths": "[src]"}, ["code_paths", "no meaning", "existing"]),
+    ({"node_version": "22"}, ["node_version", "no meaning", "frontend"]),
+    ({"preset": "frontend", "torch_version": "2.13.0"}, ["torch_version", "no meaning", "Python"]),
+    ({"preset": "frontend", "frontend": "next", "build_output": "out"}, ["build_output", "no meaning", "next"]),
+    ({"preset": "frontend", "frontend": "angular"}, ["frontend", "angular", "static"]),
+    ({"preset": "frontend", "node_version": "18"}, ["node_version", "18", "from 20 on"]),
+    ({"preset": "frontend", "build_output": "../dist"}, ["build_output", "../dist", "below the repository"]),
+    ({"preset": "frontend", "build_command": "vite build && rm a"}, ["build_command", "simple command line"]),
+    ({"preset": "frontend", "public_variables": "[api]"}, ["public_variables", "api", "upper-case"]),
+    ({"preset": "frontend", "public_variables": "[DB_PASSWORD]"}, ["public_variables", "DB_PASSWORD", "secret"]),
+    ({"preset": "frontend", "public_variables": "API_URL"}, ["public_variables", "API_URL", "list"]),
+    ({"preset": "frontend", "api_address": "api:8000"}, ["api_address", "api:8000", "http://"]),
     ({"keep": "[Dockerfile]"}, ["keep", "no meaning", "existing"]),
     ({"api_app": "app:app"}, ["api_app", "no meaning", "existing"]),
     ({"preset": "existing", "code_paths": "[../src]"}, ["code_paths", "../src", "below the repository"]),
@@ -107,13 +118,19 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
 ]
 
 EXISTING = set(groups()[ROOT / "extensions/questions/existing.yml"])
-FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, "training_schedule")]
+FRONT_END = set(groups()[ROOT / "extensions/questions/frontend.yml"])
+FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, *FRONT_END, "training_schedule")]
 FOR_BOTH = {
     *("preset", "project_name", "project_slug", "torch_version", "python_version", "accelerator", "torch_index"),
     *("image_registry", "devcontainer", "ci"),
 }
 FOR_EXISTING = [name for name in CHOICES if name in EXISTING | FOR_BOTH]
 FOR_WORKSPACES = ["preset", "project_name", "project_slug", "image_registry", "ci"]
+FOR_FRONT_ENDS = [
+    *FRONT_END & set(CHOICES),
+    *FOR_BOTH & {"preset", "project_name", "project_slug", "image_registry", "ci"},
+]
+FOR_FRONT_ENDS.append("test_command")
 
 HOSTILE = {
     "project_name": "Zoë's 100% #1: [x] {y} <b>*_`&`|~",
@@ -252,7 +269,7 @@ def test_a_preset_asks_few_questions_and_custom_asks_all(
     assert stored["preset"] == preset
     if preset == "api":
         assert stored == yaml.safe_load((fresh[0] / ".copier-answers.yml").read_text())
-    expected = {"existing": FOR_EXISTING, "workspace": FOR_WORKSPACES}.get(preset, FOR_PROJECTS)
+    expected = {"existing": FOR_EXISTING, "frontend": FOR_FRONT_ENDS, "workspace": FOR_WORKSPACES}.get(preset, FOR_PROJECTS)
     assert set(stored) == {*expected, "_commit", "_src_path"}
     if preset == "custom":
         assert set(FOR_PROJECTS) - set(prompts) <= {"copyright_year"}
