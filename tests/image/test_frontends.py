@@ -170,6 +170,16 @@ def test_their_tests_pass_in_development(name: str, front_end: Callable[[str], P
 
 
 @pytest.mark.exhaustive
+def test_a_next_app_reads_variables_at_the_start(serve: Callable[..., str]) -> None:
+    url = serve("next", STATION="Wye", NEXT_PUBLIC_MAP="of-the-start")
+    page = httpx.get(url).text.replace("<!-- -->", "")
+    assert "Highest: 2.25 m" in page
+    assert "Station: Wye" in page
+    assert "Map: of-the-build" in page
+    assert httpx.get(f"{url}/api/levels").json() == {"levels": [1.5, 2.25]}
+
+
+@pytest.mark.exhaustive
 def test_a_vite_app_has_what_its_scripts_and_its_build_make(serve: Callable[..., str]) -> None:
     url = serve("vite", VITE_API_URL="of-the-start")
     script = httpx.get(url).text.split('src="/assets/')[1].split('"')[0]

@@ -1,0 +1,3 @@
+export function GET() {
+  return Response.json({ levels: [1.5, 2.25] });
+}

@@ -1,0 +1,1 @@
+export const highest = (levels) => Math.max(...levels);
