@@ -1,10 +1,12 @@
 """Images of front ends, new and existing: built from a lock, served to anybody, configured at the start."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +15,7 @@ import yaml
 from tests.conftest import rows
 from tests.engine import Container, attempt, build, docker, exists, outcome, started
 from tests.existing_code.front_ends import SETS, with_containers
+from tests.image.conftest import Image
 from tests.releases import commit
 
 pytestmark = pytest.mark.image
@@ -196,3 +199,54 @@ def test_a_missing_lock_is_named_with_the_command(front_end: Callable[[str], Pat
     assert (
         "packages: there is no pnpm-lock.yaml; create it with: docker build --target lock --output . ." in done.output
     )
+
+
+@pytest.fixture(scope="module")
+def browser(base_images: None, tags: list[str]) -> str:
+    """Return the name of an image with a browser."""
+    tag = "slipway-test-browser"
+    docker("build", f"--tag={tag}", "-", input=(HERE / "browser.dockerfile").read_text())
+    tags.append(tag)
+    return tag
+
+
+@pytest.fixture
+def network() -> Iterator[str]:
+    """Yield a network of containers."""
+    name = docker("network", "create", "slipway-test-frontend").stdout.strip()
+    yield name
+    attempt("network", "rm", name)
+
+
+@pytest.mark.exhaustive
+def test_a_browser_shows_predictions_of_a_generated_api(
+    image: Callable[[str], Image], built: Callable[[str], str], browser: str, network: str, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o777)
+
+    def browse(key: str) -> dict[str, Any]:
+        mounts = (f"--volume={HERE / 'browse.mjs'}:/browser/browse.mjs:ro", f"--volume={tmp_path}:/screenshots")
+        command = ("node", "browse.mjs", "http://frontend:8080/some/page", "user-7", key, "/screenshots")
+        done = outcome(browser, *command, options=(f"--network={network}", *mounts))
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    on_network = (f"--network={network}", "--network-alias")
+    with (
+        started(image("small").name, *on_network, "api") as api,
+        started(built("starter"), *ANYBODY, *on_network, "frontend", port=8080),
+    ):
+        docker("exec", api.name, "my-project", "train")
+        api.ready()
+        seen = browse("")
+        expected = httpx.post(f"{api.url}/predict", json={"inputs": "user-7"}).json()
+        assert seen["rows"] == ["NameScore", *(f"{each['item']}{each['score']:.3f}" for each in expected)]
+        assert (seen["title"], seen["errors"], seen["overflow"]) == (tag_of("starter"), [], 0)
+        assert seen["light"]["background"] != seen["dark"]["background"]
+        assert min(seen["light"]["contrast"], seen["dark"]["contrast"]) >= 4.5  # WCAG 2, level AA
+
+        key = docker("exec", api.name, "my-project", "keys", "make", "browser").stdout.split()[-1]
+        api.until(lambda: httpx.post(f"{api.url}/predict", json={"inputs": "user-7"}).status_code == 401, "locked")
+        with_key = browse(key)
+        assert with_key["alerts"] == ["The API needs a valid key."]
+        assert with_key["rows"] == seen["rows"]
