@@ -61,6 +61,13 @@ def list_packages(folder: Path, found: dict[str, Finding]) -> list[str]:
     return changed
 
 
+def reason(stderr: str) -> str:
+    """Return the last line that Copier printed, without the words that Jinja puts around a refusal."""
+    last = (stderr.strip().splitlines() or ["no reason given"])[-1]
+    refused = re.search(r"has no attribute '(.*)'$", last)
+    return refused[1] if refused else last
+
+
 def copy(template: str, reference: str, answers: dict[str, Any], folder: Path) -> None:
     """Add the containers to a repository.
 
@@ -73,15 +80,16 @@ def copy(template: str, reference: str, answers: dict[str, Any], folder: Path) -
         words = [sys.executable, "-m", *command(template, reference, str(file), folder)]
         tried = subprocess.run([*words, "--pretend", "--overwrite"], capture_output=True, text=True)
         if tried.returncode:
-            lines = tried.stderr.strip().splitlines() or ["no reason given"]
-            raise CopyError(f"Copier refused the answers: {lines[-1]}")
+            raise CopyError(f"Copier refused the answers: {reason(tried.stderr)}")
         plain = re.sub(r"\x1b\[\d*m", "", tried.stderr)
         clashes = [
             path for path in re.findall(r"(?m)^ *(?:force|overwrite) +(.+)$", plain) if (folder / path).is_file()
         ]
         if clashes:
             raise CopyError(f"your files {', '.join(clashes[:5])} are in the way of new ones; rename them first")
-        done = subprocess.run([*words, "--quiet"], capture_output=True, text=True)
+        try:
+            done = subprocess.run([*words, "--quiet"], capture_output=True, text=True)
+        except KeyboardInterrupt:
+            raise CopyError("stopped while copying; `git status` shows what was written") from None
         if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["no reason given"]
-            raise CopyError(f"Copier stopped: {lines[-1]}; `git status` shows what it wrote")
+            raise CopyError(f"Copier stopped: {reason(done.stderr)}; `git status` shows what it wrote")

@@ -9,6 +9,7 @@ from adopt import python_code, tables
 from adopt.answers.api import applications
 from adopt.answers.processes import OTHER_IMAGES
 from adopt.answers.python import allowance, allows, offers
+from adopt.answers.torch import locked
 from adopt.findings import Finding, Notice, Source
 from adopt.requirements import specifiers
 from adopt.survey import Project
@@ -136,13 +137,11 @@ def _versions(project: Project, found: dict[str, Finding]) -> Iterator[Notice]:
     if source and not allows(allowed, chosen):
         yield Notice(f"allows Python {allowed}, and images have {', '.join(offers(found))}", source)
     torch = project.listed("torch")
-    if torch and (pinned := re.search(r"==\s*(\d+(?:\.\d+)*)", torch.specifier)):
-        oldest = next(iter(TORCH["releases"]))
-        if tuple(map(int, pinned[1].split("."))) < tuple(map(int, oldest.split("."))):
-            yield Notice(
-                f"pins torch {pinned[1]}; the oldest torch that images can have is {oldest}: raise the pin",
-                torch.source,
-            )
+    exactly = re.search(r"==\s*(\d+(?:\.\d+)*)", torch.specifier) if torch else None
+    pinned = exactly[1] if exactly else locked(project)
+    oldest = next(iter(TORCH["releases"]))
+    if torch and pinned and tuple(map(int, pinned.split("."))) < tuple(map(int, oldest.split("."))):
+        yield Notice(f"pins torch {pinned}; the oldest that images can have is {oldest}: raise the pin", torch.source)
     if (
         torch
         and (build := re.search(r"\+(cu\d+|cpu|rocm[\d.]+)", torch.specifier))
