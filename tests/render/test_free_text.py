@@ -1,6 +1,7 @@
 """Free texts of people, which may hold what Docker, shells or Markdown would interpret, arrive as they are."""
 
 import ast
+import html
 import json
 import re
 import tomllib
@@ -91,6 +92,7 @@ def test_a_text_is_only_in_files_of_languages_that_escape_it(
     languages = {
         *("Dockerfile", "README.md", "AGENTS.md", "pyproject.toml", "LICENSE", ".copier-answers.yml"),
         *("src/a_project/__init__.py", "src/a_project/components.py", "docker/README.md"),
+        "src/a_project/server/demo/assets/page.html",
         ".devcontainer/devcontainer.json",
     }
     found = set()
@@ -143,6 +145,9 @@ def test_pages_show_the_texts(nasty: list[Tree]) -> None:
         page = shown(tree.path / "README.md")
         assert page[:2] == [("h1", name), ("p", tree.answers["project_description"].strip())]
         assert shown(tree.path / "AGENTS.md")[0] == ("h1", f"Working on {name}")
+        if (demo := tree.path / "src/a_project/server/demo/assets/page.html").exists():
+            written = re.findall(r"<(?:title|h1)>([^<>]*)</", demo.read_text("utf-8"))
+            assert [html.unescape(each) for each in written] == [name, name]
 
 
 def test_scripts_and_makefiles_are_read_without_an_error(nasty: list[Tree]) -> None:

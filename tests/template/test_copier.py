@@ -126,11 +126,7 @@ FOR_BOTH = {
 }
 FOR_EXISTING = [name for name in CHOICES if name in EXISTING | FOR_BOTH]
 FOR_WORKSPACES = ["preset", "project_name", "project_slug", "image_registry", "ci"]
-FOR_FRONT_ENDS = [
-    *FRONT_END & set(CHOICES),
-    *FOR_BOTH & {"preset", "project_name", "project_slug", "image_registry", "ci"},
-]
-FOR_FRONT_ENDS.append("test_command")
+FOR_FRONT_ENDS = [*FRONT_END & set(CHOICES), *FOR_WORKSPACES, "test_command"]
 
 HOSTILE = {
     "project_name": "Zoë's 100% #1: [x] {y} <b>*_`&`|~",
@@ -269,7 +265,8 @@ def test_a_preset_asks_few_questions_and_custom_asks_all(
     assert stored["preset"] == preset
     if preset == "api":
         assert stored == yaml.safe_load((fresh[0] / ".copier-answers.yml").read_text())
-    expected = {"existing": FOR_EXISTING, "frontend": FOR_FRONT_ENDS, "workspace": FOR_WORKSPACES}.get(preset, FOR_PROJECTS)
+    others = {"existing": FOR_EXISTING, "frontend": FOR_FRONT_ENDS, "workspace": FOR_WORKSPACES}
+    expected = others.get(preset, FOR_PROJECTS)
     assert set(stored) == {*expected, "_commit", "_src_path"}
     if preset == "custom":
         assert set(FOR_PROJECTS) - set(prompts) <= {"copyright_year"}
