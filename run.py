@@ -11,6 +11,7 @@ pyproject.toml pins. Needs Python 3.11 or newer with venv and pip.
 `python3 run.py python -m copier` prints every file.
 """
 
+import ast
 import hashlib
 import os
 import re
@@ -38,6 +39,8 @@ MODULES = {"adopt": "adopt", "preview": "tests.preview"}
 """Commands of this repository's own, and the modules that hold them."""
 FILE = re.compile(r"(\x1b\[\d*m)*\s*(create|identical)\b")
 """A line of Copier's about a file or folder that is new or stays as it is."""
+REFUSAL = re.compile(r"'dict object' has no attribute ('.*'|\".*\")")
+"""A sentence of the template's, in the words of Jinja (decision 25)."""
 
 
 def install() -> None:
@@ -85,6 +88,7 @@ def run_copier(command: list[str], environment: dict[str, str]) -> int:
             if created:
                 print(f"{created} files and folders created", file=sys.stderr)
                 created = 0
+            line = REFUSAL.sub(lambda refusal: ast.literal_eval(refusal[1]), line)
             print(line, end="", file=sys.stderr, flush=True)
     return process.returncode
 

@@ -1,5 +1,6 @@
 """Run `copier copy` with the answers, after a look at what it would write."""
 
+import ast
 import json
 import re
 import subprocess
@@ -14,8 +15,8 @@ import yaml
 from adopt.findings import Finding
 from adopt.template import CLONE
 
-PACKAGE_LISTS = {"system_packages": "docker/packages.txt", "build_packages": "docker/build-packages.txt"}
-"""Files for the owner that the template writes, and the answers that fill them."""
+PACKAGE_LISTS = {"system_packages": "packages.txt", "build_packages": "build-packages.txt"}
+"""Answers, and the files for the owner that they fill in the folder that the template writes."""
 
 
 class CopyError(Exception):
@@ -49,7 +50,9 @@ def command(template: str, reference: str, answers: str, folder: Path) -> list[s
 def list_packages(folder: Path, found: dict[str, Finding]) -> list[str]:
     """Add system packages to the new files that list them; return the files that were changed."""
     changed: list[str] = []
-    for answer, name in PACKAGE_LISTS.items():
+    ours = "slipway" if "docker" in found["keep"].value else "docker"
+    for answer, list_name in PACKAGE_LISTS.items():
+        name = f"{ours}/{list_name}"
         file = folder / name
         if not file.is_file() or not found[answer].value:
             continue
@@ -64,8 +67,8 @@ def list_packages(folder: Path, found: dict[str, Finding]) -> list[str]:
 def reason(stderr: str) -> str:
     """Return the last line that Copier printed, without the words that Jinja puts around a refusal."""
     last = (stderr.strip().splitlines() or ["no reason given"])[-1]
-    refused = re.search(r"has no attribute '(.*)'$", last)
-    return refused[1] if refused else last
+    refused = re.search(r"has no attribute ('.*'|\".*\")$", last)
+    return ast.literal_eval(refused[1]) if refused else last
 
 
 def copy(template: str, reference: str, answers: dict[str, Any], folder: Path) -> None:

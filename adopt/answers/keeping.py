@@ -17,6 +17,8 @@ def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
         kept["Dockerfile"] = Source("Dockerfile")
     if path := next((name for name in compose.FILES if repository.has(name)), ""):
         kept["compose.yaml"] = Source(path)
+    if "docker" in repository.folders:
+        kept["docker"] = Source("docker")
     if ".devcontainer" in repository.folders:
         kept[".devcontainer"] = Source(".devcontainer")
     if repository.has(".gitlab-ci.yml"):

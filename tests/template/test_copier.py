@@ -186,6 +186,7 @@ def test_run_py_prints_what_was_made_and_not_every_file(template: Path, tmp_path
     refused = run([*copy[:-1], "--data=torch_version=9.9", tmp_path / "other"], stdin=subprocess.DEVNULL)
     assert refused.returncode == 1
     assert len(refused.stderr.strip().splitlines()) == 1
+    assert refused.stderr.startswith("torch_version: 9.9 ")
 
 
 @pytest.mark.parametrize("row", range(len(REFUSED)), ids=lambda row: " ".join(as_options(REFUSED[row][0]))[:80])

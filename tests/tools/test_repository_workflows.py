@@ -81,7 +81,7 @@ def test_every_layer_of_the_tests_runs() -> None:
 def test_images_are_built_of_every_preset_with_a_project() -> None:
     matrix = jobs()["images"]["strategy"]["matrix"]
     presets = yaml.safe_load((ROOT / "extensions/presets.yml").read_text()).keys()
-    assert {*matrix["preset"], "existing", "custom"} == set(presets)
+    assert {*matrix["preset"], "existing", "frontend", "workspace", "custom"} == set(presets)
     assert matrix["package_manager"] == ["uv", "pip"]
 
 
