@@ -27,6 +27,7 @@ from pathlib import Path
 
 YOURS = (
     "README.md",
+    "services.yml",
     "docker/packages.txt",
     "docker/build-packages.txt",
     "slipway/packages.txt",

@@ -17,16 +17,19 @@ Answer: TypeAlias = str | list[str] | dict[str, Any]
 """A value of an answer, as projects store it."""
 
 ABOUT_EXISTING_CODE = ("install", "api_server", "keep")
-"""Answers with choices that no project has."""
+"""Answers with choices about code that exists."""
 
-NO_PROJECT = ("existing", "workspace")
+ABOUT_FRONT_ENDS = ("frontend", "node_package_manager")
+"""Answers with choices about front ends."""
+
+NO_PROJECT = ("existing", "frontend", "workspace")
 """Presets that make something other than a project."""
 
 
 def values() -> "OrderedDict[str, list[Any]]":
     """Every answer that has choices, or of which some value changes what is emitted, with its values."""
     fixed = {name: list(choices.values()) for name, choices in CHOICES.items() if choices}
-    for name in ("runtime", "interfaces", "services", "deploy", *ABOUT_EXISTING_CODE):
+    for name in ("runtime", "interfaces", "services", "deploy", *ABOUT_EXISTING_CODE, *ABOUT_FRONT_ENDS):
         del fixed[name]
     for preset in NO_PROJECT:
         fixed["preset"].remove(preset)

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Container, Iterable, Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import TypeVar
 
@@ -73,9 +74,22 @@ def workspace_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def all_trees(trees: list[Tree], existing_trees: list[Tree], workspace_trees: list[Tree]) -> list[Tree]:
+def frontend_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
+    """Return a front end for each framework, with the package managers and services of continuous integration in turn."""
+    managers, services = cycle(CHOICES["node_package_manager"].values()), cycle(CHOICES["ci"].values())
+    sets = [
+        {"preset": "frontend", "frontend": frontend, "node_package_manager": next(managers), "ci": next(services)}
+        for frontend in CHOICES["frontend"].values()
+    ]
+    return rendered(sets, template, tmp_path_factory.mktemp("frontend-trees"))
+
+
+@pytest.fixture(scope="session")
+def all_trees(
+    trees: list[Tree], existing_trees: list[Tree], frontend_trees: list[Tree], workspace_trees: list[Tree]
+) -> list[Tree]:
     """Everything that is rendered."""
-    return [*trees, *existing_trees, *workspace_trees]
+    return [*trees, *existing_trees, *frontend_trees, *workspace_trees]
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ def test_marked_places_are_two_lines_that_nothing_stands_between(trees: list[Tre
 
 
 def test_a_message_names_the_owners_files_that_went() -> None:
-    new: dict[str, object] = {"preset": "custom", "package_name": "shop", "hf_task": "feature-extraction"}
+    new: dict[str, object] = {"preset": "custom", "kind": "project", "package_name": "shop", "hf_task": "feature-extraction"}
     new |= {"services": [], "ci": "github"}
     old = {**new, "interfaces": ["api", "cli", "worker"], "training": "manual"}
     said = render(MESSAGE, **new, interfaces=["cli"], training="none", stored=old)
