@@ -178,8 +178,14 @@ class Changes:
 
 
 def is_yours(name: str, patterns: tuple[str, ...] = YOURS) -> bool:
-    """Return whether a file is the owner's."""
-    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+    """Return whether a file is the owner's. A star stands for a part of one name, or at the end of all of a folder."""
+    return any(_matches(name.split("/"), pattern.split("/")) for pattern in patterns)
+
+
+def _matches(names: list[str], patterns: list[str]) -> bool:
+    if patterns[-1] == "*":
+        names = names[: len(patterns)]
+    return len(names) == len(patterns) and all(map(fnmatch.fnmatch, names, patterns))
 
 
 # Programs

@@ -176,6 +176,20 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
     )
 
 
+def about_front_ends() -> dict[str, list[Any]]:
+    """Return every answer that changes what a front end is given, with its values."""
+    return {
+        **{name: list(CHOICES[name].values()) for name in ABOUT_FRONT_ENDS},
+        "node_version": ["22", "24"],
+        "build_command": ["npm run build", "make site"],
+        "build_output": ["dist", "out/site"],
+        "dev_command": ["vite --host 0.0.0.0 --port 8080", "make serve"],
+        "fallback_page": ["index.html", "404.html"],
+        "public_variables": [["API_URL"], ["VITE_API_URL", "VITE_MAP"]],
+        "api_address": ["http://api:8000", "https://api.example.org"],
+    }
+
+
 def covering_existing() -> Iterator[dict[str, Any]]:
     """Return the same for preset existing."""
     offered = about_existing_code()
@@ -219,6 +233,7 @@ def all_values() -> dict[str, list[Any]]:
     """Return every answer with its values: those of the sets above, and of the answers that they leave as they are."""
     found = {
         **about_existing_code(),
+        **about_front_ends(),
         **values(),
         "preset": list(CHOICES["preset"].values()),
         "project_slug": ["a-project", "another-project"],

@@ -50,6 +50,12 @@ def test_the_update_program_knows_the_owners_files(program: ModuleType) -> None:
     assert set(program.YOURS) == {re.sub("/$", "/*", name) for name in owned()}
 
 
+def test_a_pattern_of_the_update_program_stays_in_its_folder(program: ModuleType) -> None:
+    yours = ["src/App.tsx", "src/shop/commands/a/b.py", "public/a/b.svg", "src/shop/routes.py", "package.json"]
+    ours = ["src/shop/server/demo/style.css", "src/shop/server/routes.py", "docker/package.json", "commands/a.py"]
+    assert [name for name in [*yours, *ours] if program.is_yours(name)] == yours
+
+
 def test_files_that_stay_deleted_are_imported_by_no_other(trees: list[Tree], program: ModuleType) -> None:
     left_out = set()
     for tree in trees:
@@ -95,7 +101,12 @@ def test_marked_places_are_two_lines_that_nothing_stands_between(trees: list[Tre
 
 
 def test_a_message_names_the_owners_files_that_went() -> None:
-    new: dict[str, object] = {"preset": "custom", "kind": "project", "package_name": "shop", "hf_task": "feature-extraction"}
+    new: dict[str, object] = {
+        "preset": "custom",
+        "kind": "project",
+        "package_name": "shop",
+        "hf_task": "feature-extraction",
+    }
     new |= {"services": [], "ci": "github"}
     old = {**new, "interfaces": ["api", "cli", "worker"], "training": "manual"}
     said = render(MESSAGE, **new, interfaces=["cli"], training="none", stored=old)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.answers import CHOICES, TABLE, TASKS, all_values, covering, covering_existing
 from tests.template.asking import Questions, RefusalError
-from tests.template.test_copier import EXISTING
+from tests.template.test_copier import EXISTING, FRONT_END
 
 PROJECTS: dict[str, dict[str, object]] = {
     "api": {},
@@ -20,6 +20,7 @@ PROJECTS: dict[str, dict[str, object]] = {
         "services": ["postgres", "bucket", "monitoring"],
     },
     "existing code": {"preset": "existing"},
+    "front end": {"preset": "frontend", "frontend": "vite"},
     "workspace": {"preset": "workspace"},
 }
 VALUES = all_values()
@@ -46,7 +47,8 @@ def questions(tmp_path_factory: pytest.TempPathFactory) -> Questions:
 def starts(questions: Questions, name: str) -> list[dict[str, object]]:
     """Return projects of each kind with each value of the answer, or the first and last of more than six."""
     found = []
-    for kind in ["existing code" if name in EXISTING else "api"] if name in ALONE | EXISTING else PROJECTS:
+    alone = "front end" if name in FRONT_END else "existing code" if name in EXISTING else "api"
+    for kind in [alone] if name in ALONE | EXISTING | FRONT_END else PROJECTS:
         several = VALUES[name] if len(VALUES[name]) <= 6 else [VALUES[name][0], VALUES[name][-1]]
         for value in several:
             with suppress(RefusalError):

@@ -117,12 +117,12 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"copyright_year": "soon"}, ["copyright_year"]),
 ]
 
-EXISTING = set(groups()[ROOT / "extensions/questions/existing.yml"])
+EXISTING = {*groups()[ROOT / "extensions/questions/existing.yml"], "environment", "processes"}
 FRONT_END = set(groups()[ROOT / "extensions/questions/frontend.yml"])
 FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, *FRONT_END, "training_schedule")]
 FOR_BOTH = {
     *("preset", "project_name", "project_slug", "torch_version", "python_version", "accelerator", "torch_index"),
-    *("image_registry", "devcontainer", "ci"),
+    *("image_registry", "devcontainer", "ci", "services"),
 }
 FOR_EXISTING = [name for name in CHOICES if name in EXISTING | FOR_BOTH]
 FOR_WORKSPACES = ["preset", "project_name", "project_slug", "image_registry", "ci"]
@@ -186,7 +186,7 @@ def test_run_py_prints_what_was_made_and_not_every_file(template: Path, tmp_path
     refused = run([*copy[:-1], "--data=torch_version=9.9", tmp_path / "other"], stdin=subprocess.DEVNULL)
     assert refused.returncode == 1
     assert len(refused.stderr.strip().splitlines()) == 1
-    assert refused.stderr.startswith("torch_version: 9.9 ")
+    assert refused.stderr.strip().startswith("torch_version: 9.9 ")
 
 
 @pytest.mark.parametrize("row", range(len(REFUSED)), ids=lambda row: " ".join(as_options(REFUSED[row][0]))[:80])
