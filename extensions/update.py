@@ -185,7 +185,9 @@ def is_yours(name: str, patterns: tuple[str, ...] = YOURS) -> bool:
 def _matches(names: list[str], patterns: list[str]) -> bool:
     if patterns[-1] == "*":
         names = names[: len(patterns)]
-    return len(names) == len(patterns) and all(map(fnmatch.fnmatch, names, patterns))
+    if len(names) != len(patterns):
+        return False
+    return all(fnmatch.fnmatch(name, pattern) for name, pattern in zip(names, patterns, strict=True))
 
 
 # Programs

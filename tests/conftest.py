@@ -75,7 +75,7 @@ def workspace_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def frontend_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
-    """Return a front end for each framework, with the package managers and services of continuous integration in turn."""
+    """Return a front end for each framework, with package managers and services of integration in turn."""
     managers, services = cycle(CHOICES["node_package_manager"].values()), cycle(CHOICES["ci"].values())
     sets = [
         {"preset": "frontend", "frontend": frontend, "node_package_manager": next(managers), "ci": next(services)}
@@ -85,11 +85,15 @@ def frontend_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def all_trees(
-    trees: list[Tree], existing_trees: list[Tree], frontend_trees: list[Tree], workspace_trees: list[Tree]
-) -> list[Tree]:
+def python_trees(trees: list[Tree], existing_trees: list[Tree]) -> list[Tree]:
+    """Return everything whose images hold Python code."""
+    return [*trees, *existing_trees]
+
+
+@pytest.fixture(scope="session")
+def all_trees(python_trees: list[Tree], frontend_trees: list[Tree], workspace_trees: list[Tree]) -> list[Tree]:
     """Everything that is rendered."""
-    return [*trees, *existing_trees, *frontend_trees, *workspace_trees]
+    return [*python_trees, *frontend_trees, *workspace_trees]
 
 
 @pytest.fixture(scope="session")

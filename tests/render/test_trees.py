@@ -38,7 +38,7 @@ SCHEMAS = answers.ROOT / "tests/schemas"
 TEXT_OF_FEATURES = {
     "api": re.compile(r"fastapi|uvicorn|prometheus|\bserve\b", re.IGNORECASE),
     "uv": re.compile(r"\buv\b"),
-    "pip": re.compile(r"pylock|constraints"),
+    "pip": re.compile(r"pylock|(?<!--build-)constraints"),
     "hub": re.compile(r"hugging|transformers|\bhub\b|HF_", re.IGNORECASE),
     "devcontainer": re.compile(r"devcontainer|\beditor\b|VS ?Code", re.IGNORECASE),
 }
@@ -204,8 +204,8 @@ def test_development_containers_fit_their_schema(all_trees: list[Tree]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_development_containers_are_there_for_those_who_chose_them(all_trees: list[Tree]) -> None:
-    for tree in all_trees:
+def test_development_containers_are_there_for_those_who_chose_them(python_trees: list[Tree]) -> None:
+    for tree in python_trees:
         theirs = ".devcontainer" in tree.answers.get("keep", [])
         wanted = [".devcontainer/slipway/devcontainer.json" if theirs else ".devcontainer/devcontainer.json"]
         if tree.answers.get("accelerator", "cpu") != "cpu":
@@ -214,8 +214,8 @@ def test_development_containers_are_there_for_those_who_chose_them(all_trees: li
         assert found == (sorted(wanted) if tree.answers["devcontainer"] == "yes" else [])
 
 
-def test_development_containers_name_files_and_services_that_there_are(all_trees: list[Tree]) -> None:
-    for tree in all_trees:
+def test_development_containers_name_files_and_services_that_there_are(python_trees: list[Tree]) -> None:
+    for tree in python_trees:
         served = tree.answers["api_app"] if "api_app" in tree.answers else "api" in tree.answers["interfaces"]
         for path in _development_containers([tree]):
             settings = json.loads(path.read_text())
@@ -283,11 +283,12 @@ def test_code_that_exists_already_is_given_nothing_at_its_root_but_what_docker_r
     existing_trees: list[Tree],
 ) -> None:
     allowed = re.compile(
-        r"docker|\.(copier-answers\.yml|devcontainer|github)|(slipway)?\.gitlab-ci\.yml|(slipway\.)?(Dockerfile|compose)(\.\w+)*"
+        r"\.(copier-answers\.yml|devcontainer|github)|(slipway)?\.gitlab-ci\.yml|(slipway\.)?(Dockerfile|compose)(\.\w+)*"
     )
     for tree in existing_trees:
         names = [path.name for path in tree.path.iterdir()]
-        assert [name for name in names if not allowed.fullmatch(name)] == []
+        ours = "slipway" if "docker" in tree.answers["keep"] else "docker"
+        assert [name for name in names if not allowed.fullmatch(name)] == [ours]
         for kept in ("Dockerfile", "compose.yaml"):
             assert (kept in names) != (kept in tree.answers["keep"])
             assert (f"slipway.{kept}" in names) == (kept in tree.answers["keep"])
@@ -350,11 +351,19 @@ def test_the_build_that_exports_a_model_copies_every_module_that_it_imports(tree
     assert stages
 
 
-def test_every_installation_gets_the_credentials_of_private_indexes(all_trees: list[Tree]) -> None:
+def test_every_installation_gets_the_credentials_of_private_registries(frontend_trees: list[Tree]) -> None:
+    for dockerfile in _dockerfiles([tree for tree in frontend_trees if tree.answers["frontend"] != "static"]):
+        steps = re.findall(r"^RUN (?:.*\\\n)*.*", dockerfile.read_text(), re.MULTILINE)
+        asking = [step for step in steps if re.search(r"packages\.mjs (install|lock)", step)]
+        assert asking
+        assert all("id=npmrc" in step for step in asking)
+
+
+def test_every_installation_gets_the_credentials_of_private_indexes(python_trees: list[Tree]) -> None:
     installs = re.compile(
         r"\b(uv (lock|sync|build|pip (install|sync))|pip (lock|install)|lock\.py (write|find)|package\.py)\b"
     )
-    for dockerfile in _dockerfiles(all_trees):
+    for dockerfile in _dockerfiles(python_trees):
         steps = re.findall(r"^RUN (?:.*\\\n)*.*", dockerfile.read_text(), re.MULTILINE)
         asking = [step for step in steps if installs.search(step) and "--no-index" not in step]
         assert asking
@@ -382,6 +391,7 @@ def test_hadolint_finds_nothing(all_trees: list[Tree]) -> None:
     reasons = {
         "DL3003": "a step changes the folder only for itself",
         "DL3008": "the release of the base image fixes the versions of Debian's packages",
+        "DL3067": "the copy of a file system leaves out what its steps replaced",
         "DL3064": "HF_TOKEN is declared as an argument to reject it",
         "DL4006": "each pipe begins with echo or tr, which do not fail",
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 import source
 
 FILE = source.HERE / "build-requirements.txt"
+NAME = f"{source.HERE.name}/{FILE.name}"
 REQUIRES = "# Requires: "
 UNCHECKED = "# Without hashes: "
 DEFAULT = {"requires": ["setuptools>=40.8.0"], "build-backend": "setuptools.build_meta:__legacy__"}
@@ -71,11 +72,11 @@ def options(package: Path) -> list[str | Path]:
     Exits with one line if the file is out of date.
     """
     if not FILE.is_file():
-        print(f"package: build tools are not checked: there is no {source.HERE.name}/{FILE.name}; lock again", file=sys.stderr)
+        print(f"package: build tools are not checked: there is no {NAME}; lock again", file=sys.stderr)
         return []
     lines = source.text(FILE).splitlines()
     if f"{REQUIRES}{json.dumps(system(package)['requires'])}" not in lines:
-        sys.exit(f"package: {source.HERE.name}/{FILE.name} is out of date: [build-system] of pyproject.toml has changed; lock again")
+        sys.exit(f"package: {NAME} is out of date: [build-system] of pyproject.toml has changed; lock again")
     unchecked = [line.removeprefix(UNCHECKED) for line in lines if line.startswith(UNCHECKED)]
     for each in unchecked:
         print(f"package: a build tool is not checked, because its address has no hash: {each}", file=sys.stderr)

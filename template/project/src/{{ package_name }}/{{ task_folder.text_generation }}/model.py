@@ -69,7 +69,7 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
         return cls(files, backend, BatchLimits(settings.max_batch_size, settings.max_batch_tokens))
 
     def is_large(self, inputs: Sequence[str]) -> bool:
-        """Return whether prompts take long to tokenize. None is truncated, so that two threads can share a tokenizer."""
+        """Return whether prompts take long to tokenize. None is truncated, so two threads can share a tokenizer."""
         return are_long(inputs)
 
     def preprocess(self, inputs: Sequence[str], parameters: TextGenerationParameters) -> list[Item]:

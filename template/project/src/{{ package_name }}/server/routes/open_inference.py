@@ -125,7 +125,7 @@ def open_inference_router(settings: ServiceSettings, schemas: TaskSchemas) -> AP
     router.add_api_route(f"/models/{name}", metadata)
     router.add_api_route(f"/models/{name}/ready", is_ready)
     router.add_api_route(f"/models/{name}/infer", infer, methods=["POST"])
-    router.add_api_route(f"/models/{name}/versions/{{version}}/infer", versioned, methods=["POST"])
+    router.add_api_route(f"/models/{name}/versions/" + "{version}/infer", versioned, methods=["POST"])
     return router
 
 

@@ -71,7 +71,10 @@ def chat_router(schemas: TaskSchemas) -> APIRouter:
             items.extend(model.streaming(chat, stream) if stream else chat)
             return items
 
-        work = engine.compute(1, preprocess, lambda: engine.model.is_large([str(each.content) for each in body.messages]))
+        def is_large() -> bool:
+            return engine.model.is_large([str(each.content) for each in body.messages])
+
+        work = engine.compute(1, preprocess, is_large)
         head = response_head("chatcmpl", engine.name)
         if stream:
             await while_connected(request, stream.begin(work))
