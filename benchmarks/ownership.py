@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.answers import CHOICES, TASKS
+from tests.answers import CHOICES, NO_PROJECT, TASKS
 from tests.releases import clone
 from tests.trees import Tree, rendered
 from tests.update.ownership import is_owners
@@ -25,7 +25,7 @@ MAX_LINES_OF_DEFAULT = 300
 def projects() -> Iterator[dict[str, Any]]:
     """Yield the answers of each preset for each task."""
     for preset in CHOICES["preset"].values():
-        if preset not in ("existing", "custom"):
+        if preset not in (*NO_PROJECT, "custom"):
             yield from ({"preset": preset, "hf_task": task} for task in TASKS)
 
 
