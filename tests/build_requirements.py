@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "template/project/docker/build-requirements.txt.jinja"
 HEADER = (
     "# Build tools of the images, with the hashes that their installation checks.\n"
-    "# If you change [build-system] in pyproject.toml, list its tools here as well: uv pip compile --generate-hashes\n"
+    "# If you change [build-system] in pyproject.toml, list its tools and theirs here as well, with their hashes.\n"
 )
 PIN = re.compile(r"^[\w.-]+==\S+", re.MULTILINE)
 

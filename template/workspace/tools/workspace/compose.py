@@ -169,7 +169,7 @@ class Derivation:
         return container
 
     def _limit(self, kind: str, value: str) -> str:
-        return f"${{{self.service.name.upper().replace('-', '_')}_{kind}:-{value}}}"
+        return "${" + f"{self.service.name.upper().replace('-', '_')}_{kind}:-{value}" + "}"
 
     def _rename(self, container: Config, name: str) -> None:
         """Give the prefix to all names in a container that others define."""
@@ -212,13 +212,13 @@ class Derivation:
             return value
         if key.endswith("_TRUSTED_HOSTS") and self.serves:
             hosts = " ".join(filter(None, ("localhost", self.service.host, self.service.name)))
-            return f"${{{key}:-${{DOMAIN:-localhost}} {hosts}}}"
+            return "${" + key + ":-${DOMAIN:-localhost} " + hosts + "}"
         if "postgres" in self.shared:
             value = re.sub(r"://\w+@postgres/\w+$", f"://{self.service.name}@postgres/{self.service.name}", value)
         if "redis" in self.shared:
             value = re.sub(r"^(rediss?://[^/]*\bredis(?::\d+)?)/?\d*$", rf"\g<1>/{self.service.redis_database}", value)
         if "bucket" in self.shared:
-            value = value.replace("${BUCKET:-app}", f"${{BUCKET:-{self.service.name}}}")
+            value = value.replace("${BUCKET:-app}", "${BUCKET:-" + self.service.name + "}")
         return value
 
     def _share(self, container: Config) -> None:
