@@ -47,6 +47,7 @@ def test_no_file_names_a_setting_that_the_project_lacks(trees: list[Tree]) -> No
     for tree in trees:
         variables = {setting.variable for setting in declared(tree).values()}
         prefix = f"{source(tree).name.upper()}_"
+        variables.add(f"{prefix}WEIGHTS_FOLDERS")  # of images, for hosting.py: it gives other settings
         for path in tree.files():
             named = re.findall(rf"\b{prefix}[A-Z][A-Z_]*\b", path.read_text("utf-8"))
             assert {name.removesuffix("_FILE") for name in named} <= variables, path

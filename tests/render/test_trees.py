@@ -401,10 +401,10 @@ def test_hadolint_finds_nothing(all_trees: list[Tree]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_compose_takes_the_files_as_people_combine_them(all_trees: list[Tree]) -> None:
+def test_compose_takes_the_files_as_people_combine_them(python_trees: list[Tree], frontend_trees: list[Tree]) -> None:
     need_engine()
     checked = set()
-    for tree in all_trees:
+    for tree in [*python_trees, *frontend_trees]:
         found = [path.name for path in sorted(tree.path.glob("*compose*.yaml"))]
         base, override = (
             next(name for name in found if name.endswith(f"compose{end}.yaml")) for end in ("", ".override")
