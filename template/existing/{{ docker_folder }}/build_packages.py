@@ -64,18 +64,23 @@ HEADERS = {
 """Start of the path of a header -> the Debian package that has it."""
 
 
+def needed(output: str) -> list[str]:
+    """Return the Debian packages, as far as known, that a build lacked by its output."""
+    packages = [found for sign, found in SIGNS.items() if re.search(sign, output)][:1]
+    headers = re.findall(r"fatal error: ([\w./+-]+): No such file", output)
+    known = [found for header in headers for start, found in HEADERS.items() if header.startswith(start)]
+    unknown = [f"the package that has {header}" for header in headers if not header.startswith(tuple(HEADERS))]
+    linked = [f"lib{name}-dev" for name in re.findall(r"cannot find -l([\w.+-]+)", output)]
+    return [*dict.fromkeys([*packages, *known, *linked])] or unknown[:1]
+
+
 def missing(output: str) -> str:
     """Return one line that says what to add for the distribution that failed to build; empty if none did."""
     failed = re.search(r"Failed to (?:download and )?build `?([^\s`@=]+)|Building wheel for (\S+).*error", output)
     if not failed and "Call to `" not in output and "build backend" not in output:
         return ""
     who = f"{failed[1] or failed[2]} is" if failed else "a distribution is"
-    packages = [found for sign, found in SIGNS.items() if re.search(sign, output)][:1]
-    headers = re.findall(r"fatal error: ([\w./+-]+): No such file", output)
-    known = [found for header in headers for start, found in HEADERS.items() if header.startswith(start)]
-    unknown = [f"the package that has {header}" for header in headers if not header.startswith(tuple(HEADERS))]
-    linked = [f"lib{name}-dev" for name in re.findall(r"cannot find -l([\w.+-]+)", output)]
-    if found := [*dict.fromkeys([*packages, *known, *linked])] or unknown[:1]:
+    if found := needed(output):
         return f"{who} built from source: add {' and '.join(found)} to {LIST}"
     return f"{who} built from source: if the output names a missing program or header, add its package to {LIST}"
 

@@ -89,8 +89,9 @@ def run(package: Path, settings: dict[str, str] | None, *command: str | Path) ->
     )
     if done.returncode:
         print(done.stdout, file=sys.stderr)
-        what = build_packages.missing(done.stdout)
-        sys.exit(f"package: the build of the package failed; its output is above{f': {what}' if what else ''}")
+        found = build_packages.needed(done.stdout)
+        hint = f": add {' and '.join(found)} to {build_packages.LIST}" if found else ""
+        sys.exit(f"package: the build of the package failed; its output is above{hint}")
 
 
 if __name__ == "__main__":
