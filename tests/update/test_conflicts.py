@@ -17,7 +17,10 @@ LEFT_OUT: dict[str, str] = {}
 Paths without the package's name, as cli/bench.py. An owner's edit of such a file is lost without a word.
 """
 
-PRESETS = [{"preset": preset} for preset in CHOICES["preset"].values() if preset not in ("custom", "workspace")]
+NEW = ("frontend", "workspace")
+"""Presets that no release has."""
+
+PRESETS = [{"preset": preset} for preset in CHOICES["preset"].values() if preset not in ("custom", *NEW)]
 PROJECTS: list[dict[str, Any]] = [*PRESETS, {"preset": "platform", "package_manager": "pip", "hf_task": "custom"}]
 OWN = "# A line of the owner.\n"
 
