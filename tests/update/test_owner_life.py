@@ -15,7 +15,7 @@ LIVES = [
     (preset, manager)
     for preset in CHOICES["preset"].values()
     for manager in (["uv"] if preset == "existing" else CHOICES["package_manager"].values())
-    if preset not in ("custom", "workspace")  # no release has workspaces
+    if preset not in ("custom", "frontend", "workspace")  # no release has the last two
 ]
 DIFFERENT = [("platform", "pip"), ("cli", "uv"), ("existing", "uv")]
 

@@ -124,13 +124,15 @@ def _compose(inventory: Inventory) -> str:
             f"compose.yaml lacks the lines `{FIRST.strip()}` and `{LAST.strip()}` below `include:`; write them"
         )
     needed = [need for need in SHARED if any(need in service.needs for service in inventory)]
-    lines = [f"  - {{path: infrastructure/{need}.yaml, project_directory: .}}\n" for need in needed]
+    lines = [_included(f"infrastructure/{need}.yaml", ".") for need in needed]
     for service in inventory:
         mode = f"{service.name.upper().replace('-', '_')}_MODE"
-        lines.append(
-            f'  - {{path: "{GENERATED}/{service.name}${{{mode}:-}}.yaml", project_directory: {service.folder}}}\n'
-        )
+        lines.append(_included(f'"{GENERATED}/{service.name}$' + "{" + mode + ':-}.yaml"', service.folder))
     return before + first + "".join(lines) + last + after
+
+
+def _included(path: str, folder: str) -> str:
+    return "  - {path: " + path + ", project_directory: " + folder + "}\n"
 
 
 def _buckets(inventory: Inventory) -> str:

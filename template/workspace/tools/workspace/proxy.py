@@ -20,12 +20,13 @@ def caddyfile(routes: list[Route]) -> str:
         if route.service.path == "/":
             lines += ["\thandle {", f"\t\timport service {route.service.name} {route.port} /", "\t}"]
         elif path := route.service.path:
-            lines += [f"\tredir {path} {path}/ 308", f"\thandle_path {path}/* {{"]
+            lines += [f"\tredir {path} {path}/ 308", f"\thandle_path {path}/*" + " {"]
             lines += [f"\t\timport service {route.service.name} {route.port} {path}", "\t}"]
     if all(route.service.path != "/" for route in routes):
         lines += ["\thandle {", "\t\trespond 404", "\t}"]
     lines.append("}")
     for route in routes:
         if host := route.service.host:
-            lines += ["", f"{host} {{", "\timport site", f"\timport service {route.service.name} {route.port} /", "}"]
+            lines += ["", host + " {", "\timport site"]
+            lines += [f"\timport service {route.service.name} {route.port} /", "}"]
     return "\n".join(lines) + "\n"

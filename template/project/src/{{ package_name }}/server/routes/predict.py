@@ -109,7 +109,7 @@ def predict_request(schemas: TaskSchemas, max_inputs: int) -> type[PredictReques
 
 
 def predict_router(settings: ServiceSettings, schemas: TaskSchemas, stream: StreamHandler | None) -> APIRouter:
-    """Return the route `POST /predict`, also at `/` for clients of the hub's inference API and at `/invocations`.
+    """Return the route `POST /predict`, also at `/`, for clients that have an address alone, and at `/invocations`.
 
     SageMaker sends what its clients sent to `/invocations`.
     """
