@@ -26,7 +26,7 @@ def restored() -> Iterator[None]:
 
 
 def configure(form: Literal["text", "json"], level: str = "info") -> None:
-    logging.config.dictConfig(configuration(level, form))
+    logging.config.dictConfig(configuration(level, form, frozenset({"/ready"})))
 
 
 def test_json_has_one_object_a_line_with_the_exception(capsys: pytest.CaptureFixture[str]) -> None:

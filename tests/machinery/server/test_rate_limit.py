@@ -27,7 +27,7 @@ def refuse(request: Request, status: int, message: str, headers: dict[str, str])
 
 def limited(rate: float) -> RateLimit:
     """Return an application that answers every request that is allowed with 200."""
-    return RateLimit(PlainTextResponse("answer"), rate, refuse)
+    return RateLimit(PlainTextResponse("answer"), rate, refuse, frozenset({"/health", "/ready", "/metrics"}))
 
 
 def test_a_client_has_its_rate_and_no_more() -> None:

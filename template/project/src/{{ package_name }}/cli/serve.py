@@ -29,6 +29,7 @@ def serve(
     from ..observability import tracing
     from ..observability.logging import configuration
     from ..server.api_keys import ApiKeys
+    from ..server.health_paths import routine_paths
     from ..server.middleware.trusted_hosts import is_loopback
     from ..server.uvicorn_server import Server
 
@@ -51,7 +52,7 @@ def serve(
         port=settings.port if port is None else port,
         reload=reload,
         reload_dirs=[str(Path(__file__).parents[1])] if reload else None,
-        log_config=configuration(settings.log_level, settings.log_format),
+        log_config=configuration(settings.log_level, settings.log_format, routine_paths(settings)),
         log_level=settings.log_level,
         timeout_graceful_shutdown=math.ceil(settings.max_wait_seconds) + SHUTDOWN_BATCH_SECONDS,
         workers=1,  # Processes starts several, each with one

@@ -16,14 +16,19 @@ client_name: ContextVar[str] = ContextVar("client_name", default="")
 """Name of the API key of the current request; empty without one."""
 
 
-def configuration(level: str, log_format: Literal["text", "json"]) -> dict[str, Any]:
-    """Return the argument of logging.config.dictConfig for all loggers of the process, including uvicorn's."""
+def configuration(
+    level: str, log_format: Literal["text", "json"], routine_paths: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Return the argument of logging.config.dictConfig for all loggers of the process, including uvicorn's.
+
+    Requests of `routine_paths` that are answered with 200 are logged at the level `debug` alone.
+    """
     level = level.upper()
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"text": {"()": TextFormatter, "fmt": TEXT}, "json": {"()": JsonFormatter}},
-        "filters": {"routine": {"()": RoutineFilter}},
+        "filters": {"routine": {"()": RoutineFilter, "paths": routine_paths}},
         "handlers": {"all": {"class": "logging.StreamHandler", "formatter": log_format}},
         "loggers": {
             "alembic": {"level": "WARNING"},
@@ -73,10 +78,15 @@ class JsonFormatter(logging.Formatter):
 class RoutineFilter(logging.Filter):
     """Drops access logs of successful health checks and metrics."""
 
+    def __init__(self, paths: frozenset[str]) -> None:
+        """Drop the requests of these paths."""
+        super().__init__()
+        self._paths = paths
+
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log the record."""
         request = _request(record)
-        return request.get("status") != 200 or request["path"].partition("?")[0] not in tracing.ROUTINE_PATHS
+        return request.get("status") != 200 or request["path"].partition("?")[0] not in self._paths
 
 
 def _request(record: logging.LogRecord) -> dict[str, Any]:

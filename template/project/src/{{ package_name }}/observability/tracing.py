@@ -7,15 +7,8 @@ sampling (OTEL_TRACES_SAMPLER).
 
 import threading
 import time
-from collections.abc import MutableMapping
 from importlib import import_module
 from typing import Any
-
-ROUTINE_PATHS = {"/health", "/ready", "/ping", "/metrics"}
-"""Paths requested every few seconds: not traced, not rate-limited, and not logged if answered with 200.
-
-`create_app` adds the health checks of the hosting platform.
-"""
 
 SHUTDOWN_SECONDS = 5.0
 """Maximum time to send the last spans at the shutdown."""
@@ -31,11 +24,6 @@ def missing_module() -> str | None:
     except ModuleNotFoundError as error:
         return error.name
     return None
-
-
-def is_routine(scope: MutableMapping[str, Any]) -> bool:
-    """Return whether a request is not traced."""
-    return scope.get("path") in ROUTINE_PATHS
 
 
 def start(service: str) -> None:

@@ -1,9 +1,10 @@
 """The FastAPI application, built from settings and components."""
 
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import APIRouter, FastAPI
@@ -18,6 +19,7 @@ from . import docs, processes
 from .api_keys import ApiKeys
 from .demo import page as demo
 from .error_handlers import ErrorHandler, add_error_handlers, error_response
+from .health_paths import health_paths, routine_paths
 from .middleware.authentication import Authentication
 from .middleware.body_limit import BodyLimit
 from .middleware.json_body import JsonBody
@@ -27,13 +29,9 @@ from .middleware.request_quota import LocalCounter, RequestCounter, RequestQuota
 from .middleware.trusted_hosts import TrustedHosts, is_loopback
 from .routes.health import router as health_router
 from .routes.hosted import check_hosted_routes, hosted_router
-from .routes.open_inference import HEALTH_PATHS as OPEN_INFERENCE_HEALTH_PATHS
 from .routes.open_inference import open_inference_router
 from .routes.predict import StreamHandler, predict_router
 from .service import Service
-
-PUBLIC_PATHS = frozenset({"/health", "/ready", "/ping"})
-"""Paths that need no API key."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,11 @@ def create_app(settings: ServiceSettings, components: ServerComponents) -> FastA
         ApiKeysError: The API keys cannot be read, or are not valid.
         RouteTakenError: A hosting platform gives a route the path of another one.
     """
+    routine = routine_paths(settings)
+
+    def is_routine(scope: MutableMapping[str, Any]) -> bool:
+        return scope.get("path") in routine
+
     app = FastAPI(
         title=components.title,
         description=components.description,
@@ -78,16 +81,11 @@ def create_app(settings: ServiceSettings, components: ServerComponents) -> FastA
         openapi_url=docs.OPENAPI_PATH if settings.docs else None,
         docs_url=None,  # FastAPI's own pages load scripts of a CDN
         redoc_url=None,
-        telemetry={"metrics": False, "logs": False, "operation_spans": False, "exclude": tracing.is_routine},
+        telemetry={"metrics": False, "logs": False, "operation_spans": False, "exclude": is_routine},
     )
     app.state.settings = settings
     keys = ApiKeys(settings)
-    public = PUBLIC_PATHS | {"/metrics"} if settings.metrics_public else PUBLIC_PATHS
-    health_paths = {settings.health_route} if settings.health_route else set[str]()
-    if settings.open_inference_name:
-        health_paths |= OPEN_INFERENCE_HEALTH_PATHS
-    public |= health_paths
-    tracing.ROUTINE_PATHS.update(health_paths)
+    public = routine if settings.metrics_public else health_paths(settings)
     pages = docs.PATHS if settings.docs else frozenset[str]()
     files = demo.PATHS if settings.demo else frozenset[str]()
     authentication = Middleware(
@@ -123,13 +121,15 @@ def _add_middleware(
         rate = settings.quota_requests_per_second
         counter = components.request_counter(rate) if components.request_counter else LocalCounter(rate)
         app.state.request_counter = counter
-        inner.append(Middleware(RequestQuota, counter=counter, rate_per_second=rate, refuse=error_response))
+        quota = {"counter": counter, "rate_per_second": rate, "exempt": routine_paths(settings)}
+        inner.append(Middleware(RequestQuota, **quota, refuse=error_response))
     inner.append(Middleware(BodyLimit, max_bytes=settings.max_body_bytes, limits=components.body_limits))
     inner.append(Middleware(JsonBody, unread=components.body_limits))
     for each in reversed([*inner, *components.middleware]):
         app.add_middleware(each.cls, *each.args, **each.kwargs)
     if settings.rate_limit_per_second:
-        app.add_middleware(RateLimit, rate_per_second=settings.rate_limit_per_second, refuse=error_response)
+        rate, exempt = settings.rate_limit_per_second, routine_paths(settings)
+        app.add_middleware(RateLimit, rate_per_second=rate, exempt=exempt, refuse=error_response)
     if not _trusts_all_hosts(settings):
         trusted, setting = settings.trusted_hosts.split(), f"{settings.model_config.get('env_prefix', '')}TRUSTED_HOSTS"
         app.add_middleware(TrustedHosts, trusted=trusted, refuse=error_response, setting=setting)
@@ -152,9 +152,9 @@ def _is_request_id(given: str) -> bool:
 
 def _lifespan(
     settings: ServiceSettings, components: ServerComponents
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, frozenset[str]]]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, frozenset[str]]]:
         if settings.tracing:
             tracing.start(components.service_name)
         engine = Engine(settings, components.load_model, components.recorder() if components.recorder else None)
@@ -164,7 +164,7 @@ def _lifespan(
         for service in services:
             await service.start()
         await processes.join(loading, lambda: engine.loaded_at is not None)
-        yield
+        yield {"routine_paths": routine_paths(settings)}  # for HttpProtocol
         for service in reversed(services):
             await service.stop()
         engine.stop()

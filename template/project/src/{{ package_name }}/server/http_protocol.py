@@ -16,7 +16,6 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from ..observability.tracing import ROUTINE_PATHS
 from .error_handlers import error_response
 from .responses import encode
 
@@ -47,7 +46,7 @@ STALL_SECONDS = 30.0
 MIN_TAKEN_BYTES = 1 << 16
 
 RESERVED_SHARE = 0.05
-"""Part of the connections that serves ROUTINE_PATHS alone, so that a busy server passes its health checks."""
+"""Part of the connections that serves health checks and metrics alone, however busy the server is."""
 
 RESERVED_DESCRIPTORS = 100
 """File descriptors that are left to everything else."""
@@ -204,7 +203,7 @@ class HttpProtocol(HttpToolsProtocol):
     async def _answer_routine(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request when the server is full."""
         app: ASGIApp = self._application
-        if scope["path"] not in ROUTINE_PATHS:
+        if scope["path"] not in self.app_state.get("routine_paths", ()):
             REFUSED.labels("busy").inc()
             message = f"all {self._places.max_busy:,} connections are busy"
             app = error_response(Request(scope), 503, message, {"Retry-After": "1"})

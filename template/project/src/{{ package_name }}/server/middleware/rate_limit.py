@@ -9,8 +9,6 @@ from ipaddress import IPv6Address, ip_address
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ...observability.tracing import ROUTINE_PATHS
-
 MAX_CLIENTS = 10_000
 """Number of clients in memory; the one seen longest ago is forgotten first."""
 
@@ -43,21 +41,25 @@ class RateLimit:
     """ASGI middleware that allows each client `rate_per_second` requests; `refuse` answers the others with status 429.
 
     A client is an IPv4 address, or an IPv6 network of 64 bits, which one subscriber has. uvicorn takes the address from
-    X-Forwarded-For only if the proxy is trusted (FORWARDED_ALLOW_IPS). Health checks and metrics are never limited.
+    X-Forwarded-For only if the proxy is trusted (FORWARDED_ALLOW_IPS). The paths of `exempt` are never limited.
     """
 
     def __init__(
-        self, app: ASGIApp, rate_per_second: float, refuse: Callable[[Request, int, str, dict[str, str]], ASGIApp]
+        self,
+        app: ASGIApp,
+        rate_per_second: float,
+        refuse: Callable[[Request, int, str, dict[str, str]], ASGIApp],
+        exempt: frozenset[str],
     ) -> None:
         """Limit the requests to an application."""
-        self._app, self._refuse = app, refuse
+        self._app, self._refuse, self._exempt = app, refuse, exempt
         self._rate = rate_per_second
         self._buckets = TokenBuckets(rate_per_second)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         app = self._app
-        if scope["type"] == "http" and scope["path"] not in ROUTINE_PATHS:
+        if scope["type"] == "http" and scope["path"] not in self._exempt:
             seconds = self._buckets.take(_client(scope))
             if seconds:
                 message = f"more than {self._rate:g} requests a second"

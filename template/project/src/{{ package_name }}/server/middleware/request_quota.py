@@ -7,7 +7,6 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ...observability.tracing import ROUTINE_PATHS
 from ..client import Client
 from .rate_limit import TokenBuckets
 
@@ -41,8 +40,8 @@ class LocalCounter:
 class RequestQuota:
     """ASGI middleware that refuses the requests of a key beyond its quota with status 429.
 
-    It runs behind Authentication. Keys of administrators have no quota, and without keys there is none. Health checks
-    and metrics are never limited.
+    It runs behind Authentication. Keys of administrators have no quota, and without keys there is none. The paths of
+    `exempt` are never limited.
     """
 
     def __init__(
@@ -51,16 +50,17 @@ class RequestQuota:
         counter: RequestCounter,
         rate_per_second: float,
         refuse: Callable[[Request, int, str, dict[str, str]], ASGIApp],
+        exempt: frozenset[str],
     ) -> None:
         """Limit the requests to an application."""
-        self._app, self._counter, self._refuse = app, counter, refuse
+        self._app, self._counter, self._refuse, self._exempt = app, counter, refuse, exempt
         self._message = f"the API key has a quota of {rate_per_second:g} requests a second"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         app = self._app
         name = _limited_client(scope)
-        if name and scope["type"] == "http" and scope["path"] not in ROUTINE_PATHS:
+        if name and scope["type"] == "http" and scope["path"] not in self._exempt:
             seconds = await self._counter.take(name)
             if seconds:
                 app = self._refuse(Request(scope), 429, self._message, {"Retry-After": str(math.ceil(seconds))})

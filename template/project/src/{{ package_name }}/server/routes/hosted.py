@@ -11,12 +11,10 @@ from ...base_settings import ServiceSettings
 from ...inference.schemas import TaskSchemas
 from ..dependencies import engine_of
 from ..disconnects import while_connected
+from ..health_paths import HEALTH_PATHS
 from ..responses import Json
 from .health import ready
 from .predict import StreamHandler, as_list, parameters_field, several
-
-HEALTH_PATHS = frozenset({"/health", "/ready", "/ping"})
-"""Paths that the platform's health check may take over."""
 
 PREDICT_PATHS = frozenset({"/", "/predict", "/invocations"})
 """Paths that the platform's predictions may take over."""

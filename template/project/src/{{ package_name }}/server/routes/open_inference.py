@@ -27,9 +27,6 @@ from .predict import as_list, several
 INPUTS, PREDICTIONS = "inputs", "predictions"
 """Names of the tensors."""
 
-HEALTH_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
-"""Paths of the platform's probes, which need no API key."""
-
 Integer = Literal["INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"]
 Datatype = Literal["BOOL", "FP32", "FP64", "BYTES"] | Integer
 
