@@ -1,7 +1,7 @@
 """Seconds that `copier copy --defaults` and an update that changes nothing take, beside what Copier itself takes.
 
-In turns, from local git repositories: a copy of the default project, made from a clean clone of the working tree; an
-update of such a project; and a copy of a template of one question and one file. Each is a process of its own, timed
+In turns, from local git repositories: a copy of the default project, made from a clean clone of the working tree; the
+same of the last release; an update of such a project; and a copy of a template of one question and one file. Each is a process of its own, timed
 from its start to its end by the wall clock; the first of each warms the caches, Python's compiled bytecode among them,
 and does not count.
 """
@@ -23,6 +23,8 @@ COPY_AT_MOST = 2.5
 """Times a copy of the minimal template, of medians."""
 UPDATE_AT_MOST = 3.0
 """Times a copy of the default project, of medians."""
+SERIES = ("copy", "release", "minimal", "update")
+"""What is timed: the working tree's default project, the last release's, a minimal template, and an update."""
 
 
 def minimal(folder: Path) -> Path:
@@ -55,28 +57,32 @@ def taken_by(*arguments: str | Path, cwd: Path | None = None) -> Taken:
 
 
 def measure(rounds: int) -> dict[str, list[Taken]]:
-    """Return what each round takes for each of `copy`, `minimal` and `update`; a first round does not count."""
+    """Return what each round takes for each of SERIES; a first round does not count."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where it is set, each process compiles Copier again
         os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
         template, smallest = releases.clone(folder / "template"), minimal(folder / "minimal-template")
+        last = list(releases.releases())[-1]
         project = releases.copied(template, releases.NEWEST, folder / "project")
-        taken: dict[str, list[Taken]] = {"copy": [], "minimal": [], "update": []}
+        taken: dict[str, list[Taken]] = {name: [] for name in SERIES}
         for number in range(rounds + 1):
             taken["copy"].append(taken_by("copy", "--defaults", template, folder / f"copy-{number}"))
+            taken["release"].append(taken_by("copy", "--defaults", "--vcs-ref", last, template, folder / f"last-{number}"))
             taken["minimal"].append(taken_by("copy", "--defaults", smallest, folder / f"minimal-{number}"))
             taken["update"].append(taken_by("update", "--defaults", cwd=project))
             say(f"round {number} of {rounds}: " + ", ".join(f"{k} {v[-1].wall:.2f} s" for k, v in taken.items()))
     return {name: values[1:] for name, values in taken.items()}
 
 
-def ratios(taken: dict[str, list[Taken]], clock: Literal["wall", "cpu"]) -> tuple[float, float]:
-    """Return copy to minimal and update to copy, of the medians. CPU time hardly depends on what else is running."""
-    copy, smallest, update = (
-        statistics.median(getattr(run, clock) for run in taken[name]) for name in ("copy", "minimal", "update")
-    )
-    return copy / smallest, update / copy
+def ratios(taken: dict[str, list[Taken]], clock: Literal["wall", "cpu"]) -> dict[str, float]:
+    """Return ratios of the medians by name. CPU time hardly depends on what else is running."""
+    median = {name: statistics.median(getattr(run, clock) for run in taken[name]) for name in SERIES}
+    return {
+        "copy_to_minimal": median["copy"] / median["minimal"],
+        "copy_to_last_release": median["copy"] / median["release"],
+        "update_to_copy": median["update"] / median["copy"],
+    }
 
 
 def rows(name: str, taken: list[float]) -> list[Row]:
@@ -96,13 +102,9 @@ def main() -> int:
         parser.error("--rounds: at least 2")
     loaded = report.load()
     taken = measure(options.rounds)
-    (copy, update), (copy_cpu, update_cpu) = ratios(taken, "wall"), ratios(taken, "cpu")
-    found = [
-        Row("copy_to_minimal", copy, "x", COPY_AT_MOST),
-        Row("update_to_copy", update, "x", UPDATE_AT_MOST),
-        Row("copy_to_minimal_cpu", copy_cpu, "x"),
-        Row("update_to_copy_cpu", update_cpu, "x"),
-    ]
+    limits = {"copy_to_minimal": COPY_AT_MOST, "update_to_copy": UPDATE_AT_MOST}
+    found = [Row(name, ratio, "x", limits.get(name)) for name, ratio in ratios(taken, "wall").items()]
+    found += [Row(f"{name}_cpu", ratio, "x") for name, ratio in ratios(taken, "cpu").items()]
     spread = [row for name, values in taken.items() for row in rows(name, [each.wall for each in values])]
     return report.finish(spread + found, loaded, options.json)
 

@@ -9,11 +9,14 @@ from benchmarks.copy_time import measure, ratios
 SLACK = 1.35
 """One round on a busy machine, or another machine, differs by less from the median of many."""
 
+GROWTH = 1.2
+"""Times the last release: what a copy may grow by in one release. Its ratio to a minimal template depends on the machine."""
+
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not say what CPU time other processes take")
 def test_copy_and_update_take_about_as_long_as_they_did(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", "")  # `measure` sets it: restore it for other tests
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "")
-    copy, update = ratios(measure(rounds=1), "cpu")
-    assert copy <= 3.7 * SLACK, "times the minimal template"
-    assert update <= 3.2 * SLACK, "times a copy of the default project"
+    found = ratios(measure(rounds=1), "cpu")
+    assert found["copy_to_last_release"] <= GROWTH * SLACK
+    assert found["update_to_copy"] <= 3.2 * SLACK
