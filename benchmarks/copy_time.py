@@ -1,9 +1,9 @@
 """Seconds that `copier copy --defaults` and an update that changes nothing take, beside what Copier itself takes.
 
 In turns, from local git repositories: a copy of the default project, made from a clean clone of the working tree; the
-same of the last release; an update of such a project; and a copy of a template of one question and one file. Each is a process of its own, timed
-from its start to its end by the wall clock; the first of each warms the caches, Python's compiled bytecode among them,
-and does not count.
+same of the last release; an update of such a project; and a copy of a template of one question and one file. Each is a
+process of its own, timed from its start to its end by the wall clock; the first of each warms the caches, Python's
+compiled bytecode among them, and does not count.
 """
 
 import os
@@ -68,7 +68,9 @@ def measure(rounds: int) -> dict[str, list[Taken]]:
         taken: dict[str, list[Taken]] = {name: [] for name in SERIES}
         for number in range(rounds + 1):
             taken["copy"].append(taken_by("copy", "--defaults", template, folder / f"copy-{number}"))
-            taken["release"].append(taken_by("copy", "--defaults", "--vcs-ref", last, template, folder / f"last-{number}"))
+            taken["release"].append(
+                taken_by("copy", "--defaults", "--vcs-ref", last, template, folder / f"last-{number}")
+            )
             taken["minimal"].append(taken_by("copy", "--defaults", smallest, folder / f"minimal-{number}"))
             taken["update"].append(taken_by("update", "--defaults", cwd=project))
             say(f"round {number} of {rounds}: " + ", ".join(f"{k} {v[-1].wall:.2f} s" for k, v in taken.items()))

@@ -10,7 +10,7 @@ SLACK = 1.35
 """One round on a busy machine, or another machine, differs by less from the median of many."""
 
 GROWTH = 1.2
-"""Times the last release: what a copy may grow by in one release. Its ratio to a minimal template depends on the machine."""
+"""Times the last release: a copy may grow by so much in one. Its ratio to a minimal template depends on the machine."""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not say what CPU time other processes take")
