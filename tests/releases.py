@@ -52,6 +52,12 @@ def releases() -> dict[str, str]:
     return listed
 
 
+def first_and_last() -> list[str]:
+    """Return the releases that differ most from each other: every run of the tests updates projects of these."""
+    listed = list(releases())
+    return [listed[0], listed[-1]]
+
+
 def refused_releases() -> dict[str, str]:
     """Release -> its commit, of those that are too old to be updated."""
     listed: dict[str, str] = yaml.safe_load((ROOT / "tests/releases.yml").read_text("utf-8"))["refused"]

@@ -178,6 +178,7 @@ def test_the_image_that_ships_is_tried_whatever_its_model(
     shell(folder, "docker/smoke.sh", {})
 
 
+@pytest.mark.exhaustive
 def test_an_image_that_cannot_serve_is_found_out(
     checkout: Callable[[str], Path], image: Callable[[str], object], clean: Callable[[Path], None], tmp_path: Path
 ) -> None:

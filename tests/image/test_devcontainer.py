@@ -157,7 +157,7 @@ def open_folder(cli: Callable[[Path], DevContainer], tags: list[str]) -> Iterato
         compose_of(opened.folder)("--profile=*", "down", "--volumes", "--remove-orphans", "--timeout=1")
 
 
-@pytest.fixture(scope="module", params=rows(["dev", "dev, pip"], ["dev, pip"]))
+@pytest.fixture(scope="module", params=rows(["dev", "dev, pip"], ["dev"]))
 def opened(
     request: pytest.FixtureRequest, project: Callable[[str], Path], open_folder: Callable[[Path], Opened]
 ) -> Opened:

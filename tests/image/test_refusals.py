@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.conftest import MINILM
+from tests.conftest import MINILM, rows
 from tests.engine import attempt, build, docker, exists, outcome
 from tests.hub import Hub
 from tests.image.conftest import Image
@@ -86,7 +86,7 @@ def test_production_with_a_lock_that_is_out_of_date(name: str, lock: str, refuse
     assert line.endswith(RENEW)
 
 
-@pytest.mark.parametrize("name", ["small", "small, pip"])
+@pytest.mark.parametrize("name", rows(["small", "small, pip"], ["small"]))
 def test_a_build_tool_that_is_not_the_one_of_the_hashes(name: str, refused: Refuse) -> None:
     def edit(folder: Path) -> None:
         tools = folder / "docker/build-requirements.txt"

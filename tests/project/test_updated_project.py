@@ -9,7 +9,7 @@ from tests.answers import Answer
 from tests.conftest import TORCH_INDEX, rows
 from tests.installed import Project
 from tests.program import run
-from tests.releases import assert_clean, copied, copier, releases
+from tests.releases import assert_clean, copied, copier, first_and_last, releases
 from tests.update import maintainer, owner
 
 pytestmark = pytest.mark.project
@@ -22,7 +22,7 @@ PROJECTS: dict[str, dict[str, Answer]] = {
 }
 
 
-@pytest.mark.parametrize("release", releases())
+@pytest.mark.parametrize("release", rows(releases(), first_and_last()))
 @pytest.mark.parametrize("name", rows(PROJECTS, ["custom"]))
 def test_an_updated_project_is_clean_and_passes_its_tests(
     template: Path, release: str, name: str, tmp_path: Path, environment: dict[str, str]

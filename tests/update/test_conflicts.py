@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.answers import CHOICES
-from tests.releases import NEWEST, commit, copied, git, package, releases
+from tests.conftest import rows
+from tests.releases import NEWEST, commit, copied, first_and_last, git, package, releases
 from tests.update import maintainer, program
 from tests.update.ownership import is_owners
 
@@ -74,7 +75,7 @@ def missing(old: set[str], new: set[str]) -> list[str]:
     return sorted(name for name in gone if is_owners(f"src/x/{name}") or is_owners(name) or name not in LEFT_OUT)
 
 
-@pytest.mark.parametrize("release", releases())
+@pytest.mark.parametrize("release", rows(releases(), first_and_last()))
 def test_a_file_is_never_just_moved(lean: Path, template: Path, tmp_path: Path, release: str) -> None:
     before = [(template, release, row) for row in range(len(PROJECTS))]
     working_tree = [(lean, NEWEST, row) for row in range(len(PROJECTS))]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.answers import CHOICES
 from tests.conftest import rows
-from tests.releases import assert_clean, copied, git, releases
+from tests.releases import assert_clean, copied, first_and_last, git, releases
 from tests.update import maintainer, owner, program
 from tests.update.imports import unresolved
 
@@ -28,7 +28,7 @@ def answers(preset: str, manager: str) -> dict[str, Any]:
     return {"preset": preset, "package_manager": manager} | ({"hf_task": "custom"} if preset == "cli" else {})
 
 
-@pytest.mark.parametrize("release", releases())
+@pytest.mark.parametrize("release", rows(releases(), first_and_last()))
 @pytest.mark.parametrize("life", rows(LIVES, DIFFERENT), ids="-".join)
 def test_an_update_brings_everything_and_loses_nothing(
     newer: Path, tmp_path: Path, release: str, life: tuple[str, str]
