@@ -31,8 +31,10 @@ def inventory(proposals: list[Proposal]) -> dict[str, dict[str, Any]]:
     """Return the entries of services.yml by name."""
     found: dict[str, dict[str, Any]] = {}
     for folder in sorted(front_ends(proposals), key=lambda folder: bool(re.search(r"admin|back|docs", folder))):
-        path = "/" if not any(each.get("path") == "/" for each in found.values()) else f"/{_name(folder, found)}"
-        found[_name(folder, found)] = {"folder": folder, "preset": "frontend", "path": path, "health": "/"}
+        name = _name(folder, found)
+        # Pages name their files from the root, so a front end is not below a path.
+        address = {"host": f"{name}.${{DOMAIN}}"} if found else {"path": "/"}
+        found[name] = {"folder": folder, "preset": "frontend", **address, "health": "/"}
     for proposal in proposals:
         taken = answers(proposal.findings)
         name = _name(proposal.project.folder or str(taken["project_name"]), found)

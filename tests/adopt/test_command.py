@@ -90,7 +90,9 @@ def test_a_system_is_proposed_as_a_workspace(tmp_path: Path) -> None:
         "path": "/advice",
         "health": "/healthz",
     }
-    assert services["web"] == {"folder": "apps/web", "preset": "frontend", "path": "/", "health": "/"}
+    web, admin = services["web"], services["admin"]
+    assert web == {"folder": "apps/web", "preset": "frontend", "path": "/", "health": "/"}
+    assert admin == {"folder": "apps/admin", "preset": "frontend", "host": "admin.${DOMAIN}", "health": "/"}
     assert "--data frontend=next --data node_package_manager=pnpm" in shown.stdout
     assert refused.returncode == 1 and "name one with --project" in refused.stderr
     assert not git(folder, "status", "--porcelain")

@@ -200,6 +200,26 @@ def test_the_inventory_is_printed_as_a_table(farm: Workspace) -> None:
     assert git(farm.root, "status", "--porcelain") == ""
 
 
+def test_front_ends_get_the_domain_and_hosts_below_it(copy: Workspace) -> None:
+    for name in ("web", "shop"):
+        done = copy.service(name, "frontend")
+        assert done.returncode == 0, done.stderr
+    services = yaml.safe_load((copy.root / "services.yml").read_text())["services"]
+    assert services["web"]["path"] == "/" and services["shop"]["host"] == "shop.${DOMAIN}"
+    routes = (copy.root / "generated/services.caddy").read_text()
+    assert "\thandle {\n\t\timport service web 8080 /\n\t}\n}" in routes
+    assert routes.endswith("\n\nshop.{$DOMAIN:localhost} {\n\timport site\n\timport service shop 8080 /\n}\n")
+
+
+def test_a_service_trusts_its_host_below_the_domain(copy: Workspace) -> None:
+    _change(copy, {"path": None, "host": "docs.${DOMAIN}"})
+    assert copy.make("services").returncode == 0
+    for domain, settings in (("localhost", ""), ("example.org", "DOMAIN=example.org\n")):
+        (copy.root / ".env").write_text(settings)
+        trusted = copy.model()["services"]["docs-api"]["environment"]["DOCS_TRUSTED_HOSTS"]
+        assert trusted.split() == [domain, "localhost", f"docs.{domain}", "docs"]
+
+
 def _change(workspace: Workspace, changes: dict[str, object], service: str = "docs") -> None:
     """Change the entry of a service by hand."""
     file = workspace.root / "services.yml"
@@ -220,6 +240,7 @@ def _change(workspace: Workspace, changes: dict[str, object], service: str = "do
         ("docs", {"port": "many"}, ["docs", "port", "many"]),
         ("docs", {"port": 80}, ["docs", "port 80"]),
         ("docs", {"host": "docs.example.org"}, ["docs", "path", "host"]),
+        ("docs", {"path": None, "host": "docs.${HOME}"}, ["docs", "host: docs.${HOME}"]),
         ("docs", {"needs": ["mysql"]}, ["docs", "mysql", "postgres"]),
         ("docs", {"needs": ["redis"]}, ["docs", "redis_database"]),
         ("docs", {"needs": "redis"}, ["docs", "needs", "list"]),

@@ -31,7 +31,8 @@ class Workspace:
 
     def service(self, name: str, preset: str = "custom", *options: str) -> subprocess.CompletedProcess[str]:
         """Make a service, with the default of every answer that no option gives."""
-        answers = [f"--data=torch_index={TORCH_INDEX}", *options] if preset else [*options]
+        python = preset not in ("", "frontend")
+        answers = [f"--data=torch_index={TORCH_INDEX}", *options] if python else [*options]
         return self.make("service", f"NAME={name}", f"PRESET={preset}", f"ARGS={' '.join(answers)}")
 
     def model(self, *options: str) -> dict[str, Any]:

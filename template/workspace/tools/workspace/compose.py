@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import WorkspaceError, last_line
-from .inventory import SHARED, Service
+from .inventory import DOMAIN, SHARED, Service
 
 Config = dict[str, Any]
 
@@ -211,8 +211,9 @@ class Derivation:
         if not isinstance(value, str):
             return value
         if key.endswith("_TRUSTED_HOSTS") and self.serves:
-            hosts = " ".join(filter(None, ("localhost", self.service.host, self.service.name)))
-            return "${" + key + ":-${DOMAIN:-localhost} " + hosts + "}"
+            domain = "${DOMAIN:-localhost}"
+            hosts = (domain, "localhost", self.service.host.replace(DOMAIN, domain), self.service.name)
+            return "${" + key + ":-" + " ".join(filter(None, hosts)) + "}"
         if "postgres" in self.shared:
             value = re.sub(r"://\w+@postgres/\w+$", f"://{self.service.name}@postgres/{self.service.name}", value)
         if "redis" in self.shared:

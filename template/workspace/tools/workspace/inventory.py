@@ -21,7 +21,9 @@ FIRST_PORT, LAST_PORT = 8001, 65535
 MAX_SERVICES = 200
 SERVICE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ROUTE = re.compile(r"/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?")
-HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+DOMAIN = "${DOMAIN}"
+"""Ends the host name of a service below the workspace's domain."""
+HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(\.\$\{DOMAIN\})?")
 LIMITS = {"memory": re.compile(r"0|[1-9][0-9]*[kmg]?b?"), "cpus": re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")}
 
 
@@ -35,7 +37,7 @@ class Service:
     path: str = ""
     """Path of the proxy that leads to the service, which sees requests without it."""
     host: str = ""
-    """Host name of the proxy, instead of a path."""
+    """Host name of the proxy, instead of a path; it may end with DOMAIN."""
     port: int = 0
     """Port on localhost; 0 for a service without a server."""
     entry: str = ""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .inventory import Service
+from .inventory import DOMAIN, Service
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Route:
 
 def caddyfile(routes: list[Route]) -> str:
     """Return the part of the Caddyfile that leads to services, by path below the domain or by a host of their own."""
-    lines = ["# Generated from services.yml.", "{$DOMAIN:localhost} {", "\timport site"]
+    domain = "{$DOMAIN:localhost}"
+    lines = ["# Generated from services.yml.", domain + " {", "\timport site"]
     for route in routes:
         if route.service.path == "/":
             lines += ["\thandle {", f"\t\timport service {route.service.name} {route.port} /", "\t}"]
@@ -27,6 +28,6 @@ def caddyfile(routes: list[Route]) -> str:
     lines.append("}")
     for route in routes:
         if host := route.service.host:
-            lines += ["", host + " {", "\timport site"]
+            lines += ["", host.replace(DOMAIN, domain) + " {", "\timport site"]
             lines += [f"\timport service {route.service.name} {route.port} /", "}"]
     return "\n".join(lines) + "\n"

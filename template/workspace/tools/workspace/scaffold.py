@@ -5,11 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dataclasses import replace
 import yaml
 
 from . import compose, derive, files, inventory
 from .errors import WorkspaceError, last_line
-from .inventory import SHARED, Inventory, Service
+from .inventory import DOMAIN, SHARED, Inventory, Service
 
 ANSWERS = ".copier-answers.yml"
 UNFINISHED = f"{ANSWERS}.part"
@@ -96,6 +97,13 @@ def _described(services: Inventory, folder: Path) -> Service:
     if not published:
         return common
     health = str(given.get("health_route") or HEALTH.get(preset, PROJECT_HEALTH)) or "/"
-    return Service(
-        **{**vars(common), "path": f"/{name}", "port": services.free_port(), "health": health},
-    )
+    return replace(common, **_address(services, name, preset), port=services.free_port(), health=health)
+
+
+def _address(services: Inventory, name: str, preset: str) -> dict[str, str]:
+    """Return the place behind the proxy. Pages name their files from the root, so a front end is not below a path."""
+    if preset != "frontend":
+        return {"path": f"/{name}"}
+    if all(each.path != "/" for each in services):
+        return {"path": "/"}
+    return {"host": f"{name}.{DOMAIN}"}
