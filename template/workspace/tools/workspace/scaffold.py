@@ -1,11 +1,13 @@
 """Make a service: render it with Copier, and add it to the inventory."""
 
+import ast
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from dataclasses import replace
 import yaml
 
 from . import compose, derive, files, inventory
@@ -66,12 +68,19 @@ def _render(root: Path, folder: Path, name: str, preset: str, options: list[str]
     if done.returncode:
         if not has_files:
             shutil.rmtree(target, ignore_errors=True)
-        raise WorkspaceError(f"Copier made no service {name}: {last_line(done.stderr)}")
+        raise WorkspaceError(f"Copier made no service {name}: {_reason(done.stderr)}")
     (target / UNFINISHED).replace(target / ANSWERS)
     if not has_files:
         if folder.exists():
             folder.rmdir()  # empty
         target.replace(folder)
+
+
+def _reason(said: str) -> str:
+    """Return the last line that Copier printed, without the words that Jinja puts around a refusal."""
+    last = last_line(said)
+    refused = re.search(r"has no attribute ('.*'|\".*\")$", last)
+    return str(ast.literal_eval(refused[1])) if refused else last
 
 
 def answers(folder: Path) -> dict[str, object]:
