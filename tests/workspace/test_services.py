@@ -212,6 +212,22 @@ def test_front_ends_get_the_domain_and_hosts_below_it(copy: Workspace) -> None:
     assert routes.endswith("\n\nshop.{$DOMAIN:localhost} {\n\timport site\n\timport service shop 8080 /\n}\n")
 
 
+def test_commands_pass_over_a_front_end_without_packages(copy: Workspace) -> None:
+    assert copy.service("pages", "frontend", "--data=frontend=static").returncode == 0
+    for verb, said in (("lock", "== pages has nothing to lock\n"), ("test", "== pages has no tests\n")):
+        done = copy.make(verb, "SERVICE=pages")
+        assert (done.returncode, done.stdout) == (0, said), done.stderr
+
+
+def test_what_a_service_needs_includes_what_that_needs(copy: Workspace) -> None:
+    _change(copy, {"needs": ["legacy"]})
+    _change(copy, {"needs": ["jobs"]}, "legacy")
+    program = "from workspace.inventory import *; read = read(Path('..')); "
+    program += "print(*(each.name for each in read.with_needs(read.named(['docs']))))"
+    done = run([sys.executable, "-c", program], cwd=copy.root / "tools")
+    assert done.stdout.split() == ["docs", "legacy", "jobs"], done.stderr
+
+
 def test_a_service_trusts_its_host_below_the_domain(copy: Workspace) -> None:
     _change(copy, {"path": None, "host": "docs.${DOMAIN}"})
     assert copy.make("services").returncode == 0
@@ -282,6 +298,7 @@ def test_an_inventory_that_cannot_be_read_is_one_line(scratch: Workspace, text: 
         ("new", "nothing", [], ["nothing", "is not a choice"]),
         ("new", "custom", ["--data=colour=red"], ["colour"]),
         ("json", "custom", PROJECT, ["json", "standard library"]),
+        ("shop", "frontend", ["--data=torch_index=https://e.org"], ["torch_index", "preset is frontend"]),
     ],
 )
 def test_a_service_that_cannot_be_made_is_one_line_and_changes_nothing(
@@ -298,7 +315,6 @@ def kill_half_way(workspace: Workspace, preset: str, options: list[str], folder:
     command = ["make", f"PYTHON={sys.executable}", "service", "NAME=killed", f"PRESET={preset}"]
     before = set(folder.glob("*"))
     with subprocess.Popen(
-        ("shop", "frontend", ["--data=torch_index=https://e.org"], ["torch_index", "preset is frontend"]),
         [*command, f"ARGS={' '.join(options)}"],
         cwd=workspace.root,
         start_new_session=True,

@@ -1,23 +1,24 @@
 """Commands over the containers of services."""
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import compose, derive
+from . import compose, derive, files, scaffold
 from .errors import WorkspaceError
 from .inventory import Inventory, Service
-from .scaffold import answers
 
 INTERRUPTED = 130
 
 
 def up(inventory: Inventory, services: list[Service], *, every: bool, mode: str = "") -> None:
     """Build and start services with what they need, and wait until they are healthy."""
-    chosen = [] if every else [name for service in services for name in _started(inventory, service, mode)] + ["proxy"]
-    profiles = [] if every else sorted({f"--profile={service.profile}" for service in services if service.profile})
+    started = services if mode else inventory.with_needs(services)
+    chosen = [] if every else [name for service in started for name in _started(inventory, service, mode)] + ["proxy"]
+    profiles = [] if every else sorted({f"--profile={service.profile}" for service in started if service.profile})
     modes = {f"{service.name.upper().replace('-', '_')}_MODE": mode for service in services if mode}
     command = ["docker", "compose", *profiles, "up", "--build", "--detach", "--wait", "--remove-orphans"]
     _run([*command, *chosen], inventory.root, modes)
@@ -50,12 +51,15 @@ def test(inventory: Inventory, services: list[Service]) -> None:
     failed = []
     for service in services:
         folder = inventory.root / service.folder
-        files = [f"--file={file.name}" for file in compose.sources(folder)[1]]
-        line = shlex.split(str(answers(folder).get("test_command") or "make lint test"))
+        sources = compose.sources(folder)[1]
+        line = shlex.split(str(scaffold.answers(folder).get("test_command", "make lint test")))
+        if not line or "dev" not in compose.read(sources)["services"]:
+            print(f"== {service.name} has no tests", flush=True)
+            continue
         print(f"== {service.name}", flush=True)
         # A Compose project of its own, so that running containers and their volumes are not touched.
         project = f"--project-name={derive.workspace_name(inventory.root)}-{service.name}-test"
-        command = ["docker", "compose", project, *files]
+        command = ["docker", "compose", project, *(f"--file={file.name}" for file in sources)]
         done = subprocess.run([*command, "run", "--build", "--rm", "-T", "--no-deps", "dev", *line], cwd=folder)
         subprocess.run([*command, "--progress=quiet", "--profile=*", "down", "--volumes"], cwd=folder)
         if done.returncode:
@@ -68,11 +72,14 @@ def lock(inventory: Inventory, services: list[Service]) -> None:
     """Lock the dependencies of services."""
     for service in services:
         folder = inventory.root / service.folder
+        name = next(each for each in ("slipway.Dockerfile", "Dockerfile") if (folder / each).is_file())
+        if not re.search(r"^FROM .* AS lock$", files.read(folder / name), re.MULTILINE):
+            print(f"== {service.name} has nothing to lock", flush=True)
+            continue
         print(f"== {service.name}", flush=True)
-        if (folder / "Makefile").is_file() and answers(folder).get("preset") != "existing":
+        if (folder / "Makefile").is_file() and scaffold.answers(folder).get("preset") not in scaffold.FROM_CODE:
             _run(["make", "lock"], folder)
         else:
-            name = next(each for each in ("slipway.Dockerfile", "Dockerfile") if (folder / each).is_file())
             _run(["docker", "build", f"--file={name}", "--target=lock", "--output=.", "."], folder)
 
 

@@ -78,6 +78,15 @@ class Inventory:
             raise WorkspaceError(f"there is no service {unknown[0]} in {NAME}; {has}")
         return [known[name] for name in names] if names else list(self)
 
+    def with_needs(self, services: list[Service]) -> list[Service]:
+        """Return services and all others that they need, those too that these need, in the order of services.yml."""
+        chosen = {service.name for service in services}
+        while (
+            more := {need for service in self if service.name in chosen for need in service.needs} - chosen - {*SHARED}
+        ):
+            chosen |= more
+        return [service for service in self if service.name in chosen]
+
     def free_port(self) -> int:
         """Return the lowest port that no service has."""
         taken = {service.port for service in self}
