@@ -37,7 +37,8 @@ def given(template: Path, tmp_path: Path) -> Given:
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_bytes(raw)
         commit(folder, "More")
-        done = add_containers(template, folder, **{"code_paths": ["our_pkg"], "torch_version": "none", **answers})
+        usual = {"code_paths": ["our_pkg"], "torch_version": "none", "test_command": ""}
+        done = add_containers(template, folder, **{**usual, **answers})
         assert done.returncode == 0, done.stderr
         commit(folder, "Add containers")
         return folder
@@ -191,11 +192,22 @@ def test_an_api_without_its_server_is_refused_in_one_line(given: Given, server: 
     assert {"gunicorn", "uvicorn"} <= locked(folder)[0]
 
 
-def test_a_runner_of_the_tests_that_nothing_lists_is_named(given: Given) -> None:
-    folder = given({"requirements.txt": "six\n", "tests.txt": "pytest\n", **INIT}, requirements_file="requirements.txt")
-    done = lock(folder, "write", folder.parent / "locks")
-    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
-    assert "nothing lists pytest" in done.stderr and "requirements_dev" in done.stderr
+def test_the_runner_of_the_tests_is_locked_for_development_though_nothing_lists_it(given: Given) -> None:
+    files = {"requirements.txt": "six\n", **INIT}
+    production, development = locked(
+        given(files, requirements_file="requirements.txt", test_command="python -m pytest")
+    )
+    assert production == {"six"}
+    assert "pytest" in development
+
+
+def test_the_runner_of_the_tests_has_the_version_that_the_repository_lists(given: Given) -> None:
+    files = {"requirements.txt": "six\n", "tests.txt": "pytest<8\n", **INIT}
+    folder = given(files, requirements_file="requirements.txt", requirements_dev=["tests.txt"], test_command="pytest")
+    locked(folder)
+    lock = tomllib.loads((folder / "docker/pylock.dev.toml").read_text())
+    (version,) = (each["version"] for each in lock["packages"] if each["name"] == "pytest")
+    assert version.startswith("7.")
 
 
 UNRELATED = {
