@@ -318,6 +318,22 @@ def test_production_without_a_lock_or_with_a_stale_one(template: Path, tmp_path:
     assert stale.endswith(RENEW)
 
 
+LISTS = ["requirements/base.txt", "requirements/prod.txt", "deps/dev.in", "deps/lint.txt"]
+
+
+def test_builds_get_the_lists_that_lists_of_requirements_include(template: Path, tmp_path: Path) -> None:
+    need_engine()
+    package = Package({**dict.fromkeys(LISTS, "six\n"), "data/notes.txt": "", "our_pkg/__init__.py": ""})
+    folder, sent = package.write(tmp_path / "theirs"), tmp_path / "sent"
+    answers = {"requirements_file": "requirements/prod.txt", "requirements_dev": ["deps/dev.in"], "install": "no"}
+    assert add_containers(template, folder, **answers, code_paths=["our_pkg"], torch_version="none").returncode == 0
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+    done = build(folder, f"--output={sent}")
+    assert done.returncode == 0, done.output
+    found = {path.relative_to(sent).as_posix() for path in sent.rglob("*") if path.is_file()}
+    assert found >= {*LISTS, "our_pkg/__init__.py"} and "data/notes.txt" not in found
+
+
 def test_a_pin_that_cannot_be_met_is_refused_in_one_line(template: Path, tmp_path: Path) -> None:
     need_engine()
     folder = given(template, "flat", tmp_path / "theirs")
