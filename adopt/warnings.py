@@ -48,10 +48,6 @@ def _dependencies(project: Project, found: dict[str, Finding]) -> Iterator[Notic
     main = str(found["requirements_file"].value)
     if main.endswith("Pipfile"):
         yield Notice("images cannot read a Pipfile; run `pipenv requirements > requirements.txt`", Source(main))
-    elif main.endswith(("setup.py", "setup.cfg")):
-        yield Notice(
-            "images read requirements.txt or pyproject.toml: write a requirements.txt with one line, `.`", Source(main)
-        )
     for listed in project.dependency_files:
         for each in listed.sections.get("", []):
             if tools := WITHOUT_WHEELS.get(each.name):

@@ -41,7 +41,7 @@ def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
         file for file in project.dependency_files if file is not main and file.kind == main.kind == "requirements"
     ]
     sureness = LIKELY if any(competes(file, main) for file in others) else SURE
-    if main.kind in ("setup", "pipfile"):
+    if main.kind == "pipfile":
         sureness = GUESS
     yield Finding("requirements_file", main.path, sureness, Source(main.path))
     places = list(development(project, main))

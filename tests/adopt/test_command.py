@@ -121,11 +121,11 @@ def test_processes_and_addresses_go_into_the_answers(tmp_path: Path) -> None:
 
 
 def test_answers_that_the_template_refuses_end_with_its_line(tmp_path: Path) -> None:
-    folder = repository("setup-py", tmp_path)
+    folder = repository("pipfile", tmp_path)
 
     done = adopt("--yes", folder)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("adopt: Copier refused the answers: requirements_file: setup.py is not a list of")
+    assert done.stderr.startswith("adopt: Copier refused the answers: requirements_file: Pipfile is not a list of")
     assert done.stderr.count("\n") == 1 and "dict object" not in done.stderr
     assert not git(folder, "status", "--porcelain")

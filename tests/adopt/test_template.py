@@ -15,7 +15,7 @@ from tests.releases import ROOT
 
 EVERY = [*shapes(), *shapes(held_out=True)]
 SAMPLE = ("django-celery-subfolder", "own-docker-folder", "src-hydra")
-UNREADABLE = {"setup-py", "setup-cfg", "pipfile"}
+UNREADABLE = {"pipfile"}
 """Shapes whose dependencies are in a file that images cannot read: Copier refuses them with one line."""
 
 

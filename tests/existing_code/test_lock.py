@@ -210,6 +210,43 @@ def test_the_runner_of_the_tests_has_the_version_that_the_repository_lists(given
     assert version.startswith("7.")
 
 
+SETUP_PY = """
+from pathlib import Path
+from setuptools import setup
+
+setup(
+    name="our-pkg",
+    version="1.0",
+    long_description=Path("README.md").read_text(),
+    packages=["our_pkg"],
+    install_requires=["six"],
+    extras_require={"test": ["iniconfig"]},
+)
+"""
+STUB = "from setuptools import setup\nsetup()\n"
+SETUP_CFG = """
+[metadata]
+name = our-pkg
+[options]
+packages = our_pkg
+install_requires = six
+[options.extras_require]
+test = iniconfig
+"""
+
+
+@pytest.mark.parametrize("name,text", {"setup.py": SETUP_PY, "setup.cfg": SETUP_CFG}.items())
+@pytest.mark.parametrize("install", ["yes", "no"])
+def test_dependencies_of_setuptools_are_locked_and_grow_stale(given: Given, name: str, text: str, install: str) -> None:
+    answers: dict[str, Answer] = {"requirements_file": name, "requirements_dev": ["extra:test"], "install": install}
+    folder = given({"setup.py": STUB, name: text, "README.md": "Ours\n", **INIT}, **answers)
+    assert locked(folder) == ({"six"}, {"six", "iniconfig"})
+    (folder / name).write_text(text.replace("six", "attrs"))
+    done = lock(folder, "check", "docker/pylock.toml")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"docker/pylock.toml is out of date: {name} has changed. ")
+
+
 UNRELATED = {
     "pyproject.toml": "[tool.ruff]\nline-length = 120\n",
     "setup.cfg": "[flake8]\nmax-line-length = 120\n",
