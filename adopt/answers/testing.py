@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from adopt.findings import LIKELY, SURE, Finding, Source
 from adopt.survey import Project
@@ -20,6 +20,9 @@ def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
         yield Finding("test_command", "", SURE if not project.tests else LIKELY)
         return
     first = min(tests)
+    working = str(found["working_folder"].value)
+    place = _elsewhere(tests, working)
+    pytest = f"pytest {place}" if place else "pytest"
     listed = project.listed("pytest", "pytest-django", "pytest-cov", "pytest-asyncio")
     settings = configured(project)
     imports = next(
@@ -51,21 +54,28 @@ def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
             or (said.source if said and said.program != "unittest" else None)
             or (listed.source if listed else imports)
         )
-        yield Finding("test_command", "pytest", SURE, source)
+        yield Finding("test_command", pytest, SURE, source)
     elif said and said.program == "unittest":
         yield Finding(
             "test_command", " ".join(word for word in said.words if word not in ("-v", "-q")), SURE, said.source
         )
     elif any("TestCase" in project.repository.text(path) for path in tests):
-        folder = posixpath.dirname(project.inside(first)).split("/")[0]
+        folder = place or posixpath.dirname(project.inside(first)).split("/")[0]
         command = (
             f"python -m unittest discover {folder}"
-            if folder and not project.repository.has(project.at(f"{folder}/__init__.py"))
+            if place or (folder and not project.repository.has(project.at(f"{folder}/__init__.py")))
             else "python -m unittest"
         )
         yield Finding("test_command", command, LIKELY, Source(first))
     else:
-        yield Finding("test_command", "pytest", LIKELY, Source(first))
+        yield Finding("test_command", pytest, LIKELY, Source(first))
+
+
+def _elsewhere(tests: Iterable[str], working: str) -> str:
+    """Return the folder of the tests, from the working folder, if none is below it; otherwise nothing."""
+    if not working or any(path.startswith(f"{working}/") for path in tests):
+        return ""
+    return posixpath.relpath(posixpath.commonpath([posixpath.dirname(path) for path in tests]) or ".", working)
 
 
 def configured(project: Project) -> Source | None:
