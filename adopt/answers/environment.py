@@ -10,16 +10,50 @@ ENV_FILES = r"\.?(env|dotenv)([._-](example|sample|template|dist|dev|local|test|
 POSTGRES = re.compile(r"(postgres(?:ql)?(?:\+\w+)?|postgis)://\S*")
 REDIS = re.compile(r"redis://\S*?(/\d+)?(?:[\"'\s]|$)")
 
+HOST = r"(?P<host>HOST|HOSTNAME|SERVER)|(?P<port>PORT)|(?P<password>PASSWORD|PASS)"
+PARTS = {
+    "postgres": re.compile(
+        r"(?P<whose>(?!\w*(MYSQL|MARIA|MONGO|MSSQL))\w*?(DB|DATABASE|POSTGRES|POSTGRESQL|PG|SQL)_?)"
+        rf"({HOST}|(?P<user>USER|USERNAME)|(?P<name>NAME|DB|DATABASE))"
+    ),
+    "redis": re.compile(rf"(?P<whose>\w*?REDIS_?)({HOST})"),
+}
+"""Names of variables that hold one part of the address of a service."""
+VALUES = {
+    "postgres": {
+        "host": "postgres",
+        "port": "5432",
+        "password": "{database_password}",
+        "user": "app",
+        "name": "app",
+    },
+    "redis": {"host": "redis", "port": "6379", "password": "{broker_password}"},
+}
+
 
 def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
     """Yield the variables; the passwords in them stand for the files of secrets."""
     variables: dict[str, str] = {}
     first: Source | None = None
-    for name, value, source in named(project):
-        if re.fullmatch(r"[A-Za-z_]\w*", name) and name not in variables and (address := reached(value)):
+    given = [each for each in named(project) if re.fullmatch(r"[A-Za-z_]\w*", each[0])]
+    parts = in_parts({name for name, _, _ in given}, found["services"].value)
+    for name, value, source in given:
+        if name not in variables and (address := reached(value) or parts.get(name, "")):
             variables[name] = address
             first = first or source
     yield Finding("environment", variables, LIKELY, first)
+
+
+def in_parts(names: set[str], services: list[str]) -> dict[str, str]:
+    """Return the values of variables such as DB_HOST and DB_PASSWORD; those without a host are of something else."""
+    found: dict[str, str] = {}
+    for service in PARTS.keys() & set(services):
+        matches = {name: match for name in names if (match := PARTS[service].fullmatch(name.upper()))}
+        whose = {match["whose"] for match in matches.values() if match["host"]}
+        for name, match in matches.items():
+            if match["whose"] in whose:
+                found[name] = next(value for part, value in VALUES[service].items() if match[part])
+    return found
 
 
 def reached(value: str) -> str:
