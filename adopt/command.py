@@ -88,7 +88,8 @@ def _run(options: argparse.Namespace) -> int:
             raise EOFError
     copying.copy(template, reference, answers(proposal.findings), options.folder)
     packages = copying.list_packages(options.folder, proposal.findings)
-    print(f"\nAdded containers to {options.folder}; none of your files was changed. docker/README.md has the commands.")
+    page = f"{copying.our_folder(proposal.findings)}/README.md"
+    print(f"\nAdded containers to {options.folder}; none of your files was changed. {page} has the commands.")
     if packages:
         print(f"System packages are listed in {' and '.join(packages)}.")
     return 0

@@ -47,12 +47,16 @@ def command(template: str, reference: str, answers: str, folder: Path) -> list[s
     return ["copier", "copy", *options, template, str(folder)]
 
 
+def our_folder(found: dict[str, Finding]) -> str:
+    """Return the folder for the template's scripts, which gives way to one of the repository."""
+    return "slipway" if "docker" in found["keep"].value else "docker"
+
+
 def list_packages(folder: Path, found: dict[str, Finding]) -> list[str]:
     """Add system packages to the new files that list them; return the files that were changed."""
     changed: list[str] = []
-    ours = "slipway" if "docker" in found["keep"].value else "docker"
     for answer, list_name in PACKAGE_LISTS.items():
-        name = f"{ours}/{list_name}"
+        name = f"{our_folder(found)}/{list_name}"
         file = folder / name
         if not file.is_file() or not found[answer].value:
             continue

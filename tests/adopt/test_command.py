@@ -66,6 +66,16 @@ def test_system_packages_are_listed_in_the_new_file(tmp_path: Path) -> None:
     assert "libgomp1" in (folder / "docker/packages.txt").read_text().splitlines()
 
 
+def test_the_page_that_is_named_exists_beside_a_docker_folder_of_theirs(tmp_path: Path) -> None:
+    folder = repository("own-docker-folder", tmp_path)
+
+    done = adopt("--yes", folder)
+
+    assert done.returncode == 0, done.stderr
+    assert "slipway/README.md has the commands." in done.stdout
+    assert (folder / "slipway/README.md").exists()
+
+
 def test_a_file_in_the_way_stops_before_anything_is_written(tmp_path: Path) -> None:
     folder = repository("flat", tmp_path)
     (folder / "compose.override.yaml").write_text("services: {}\n")
