@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.answers import CHOICES
 from tests.conftest import rows
@@ -18,11 +19,10 @@ LEFT_OUT: dict[str, str] = {}
 Paths without the package's name, as cli/bench.py. An owner's edit of such a file is lost without a word.
 """
 
-NEW = ("frontend", "workspace")
-"""Presets that no release has."""
-
-PRESETS = [{"preset": preset} for preset in CHOICES["preset"].values() if preset not in ("custom", *NEW)]
-PROJECTS: list[dict[str, Any]] = [*PRESETS, {"preset": "platform", "package_manager": "pip", "hf_task": "custom"}]
+PROJECTS: list[dict[str, Any]] = [
+    *({"preset": preset} for preset in CHOICES["preset"].values() if preset != "custom"),
+    {"preset": "platform", "package_manager": "pip", "hf_task": "custom"},
+]
 OWN = "# A line of the owner.\n"
 
 
@@ -77,11 +77,12 @@ def missing(old: set[str], new: set[str]) -> list[str]:
 
 @pytest.mark.parametrize("release", rows(releases(), first_and_last()))
 def test_a_file_is_never_just_moved(lean: Path, template: Path, tmp_path: Path, release: str) -> None:
-    before = [(template, release, row) for row in range(len(PROJECTS))]
-    working_tree = [(lean, NEWEST, row) for row in range(len(PROJECTS))]
-    found = program.each(partial(emitted, tmp_path), [*before, *working_tree])
-    for data, old, new in zip(PROJECTS, found, found[len(PROJECTS) :], strict=False):
-        assert missing(old, new) == [], f"{data}: put a stub at the old path"
+    offered = yaml.safe_load(git(template, "show", f"{release}:extensions/choices.yml"))["preset"].values()
+    rows_there = [row for row, data in enumerate(PROJECTS) if data["preset"] in offered]
+    copies = [(source, tag, row) for source, tag in ((template, release), (lean, NEWEST)) for row in rows_there]
+    found = program.each(partial(emitted, tmp_path), copies)
+    for row, old, new in zip(rows_there, found, found[len(rows_there) :], strict=False):
+        assert missing(old, new) == [], f"{PROJECTS[row]}: put a stub at the old path"
 
 
 def test_a_file_that_went_is_found() -> None:
