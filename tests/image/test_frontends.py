@@ -13,16 +13,16 @@ import pytest
 import yaml
 
 from tests.conftest import rows
-from tests.engine import Container, attempt, build, docker, exists, outcome, started
+from tests.engine import Container, attempt, build, docker, outcome, started
 from tests.existing_code.front_ends import SETS, with_containers
 from tests.image.conftest import Image
 from tests.releases import commit
+from tests.stand_ins import BROWSER, ensure, ensure_browser
 
 pytestmark = pytest.mark.image
 
 HERE = Path(__file__).parent
-STAND_INS = {"node:24-trixie-slim": "node", "caddy:2.11-alpine": "caddy"}
-"""Published images, and the Dockerfiles of their stand-ins for machines that have no registry."""
+BASES = ("node:24-trixie-slim", "caddy:2.11-alpine")
 ANYBODY = ("--read-only", "--user=12345:0", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 BUILT = rows([name for name in SETS if name != "static"], [])
 """Front ends with packages of Node.js."""
@@ -35,10 +35,9 @@ def tag_of(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def base_images(engine: None) -> None:
-    """Build the base images that this machine lacks."""
-    for image, name in STAND_INS.items():
-        if not exists(image) and attempt("pull", "--quiet", image).returncode:
-            docker("build", f"--tag={image}", "-", input=(HERE / f"{name}.dockerfile").read_text())
+    """Have the base images."""
+    for image in BASES:
+        ensure(image)
 
 
 @pytest.fixture(scope="module")
@@ -204,10 +203,9 @@ def test_a_missing_lock_is_named_with_the_command(front_end: Callable[[str], Pat
 @pytest.fixture(scope="module")
 def browser(base_images: None, tags: list[str]) -> str:
     """Return the name of an image with a browser."""
-    tag = "slipway-test-browser"
-    docker("build", f"--tag={tag}", "-", input=(HERE / "browser.dockerfile").read_text())
-    tags.append(tag)
-    return tag
+    ensure_browser()
+    tags.append(BROWSER)
+    return BROWSER
 
 
 @pytest.fixture
