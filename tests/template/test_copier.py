@@ -94,7 +94,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"preset": "existing", "commands": "{train: python a.py; rm b}"}, ["commands", "mapping"]),
     ({"preset": "existing", "commands": "train"}, ["commands", "train", "mapping"]),
     ({"preset": "existing", "commands": '{train: "python $HOME"}'}, ["commands", "mapping"]),
-    ({"preset": "existing", "requirements_file": "setup.py"}, ["requirements_file", "setup.py", "environment.yml"]),
+    ({"preset": "existing", "requirements_file": "Pipfile"}, ["requirements_file", "Pipfile", "environment.yml"]),
     ({"preset": "existing", "requirements_file": "r.txt", "requirements_dev": "extra:dev"}, ["extra:dev", "r.txt"]),
     ({"preset": "existing", "api_app": "app.main"}, ["api_app", "app.main", "module:name"]),
     ({"preset": "existing", "health_route": "health"}, ["health_route", "health"]),
