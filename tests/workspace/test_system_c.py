@@ -1,6 +1,7 @@
 """Work with back ends, front ends, PostgreSQL and Redis of one workspace, which a browser reaches through the proxy."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
-from tests.engine import attempt
+from tests.engine import attempt, docker
 from tests.existing_code.front_ends import THEIRS
+from tests.project.customers import until
 from tests.stand_ins import BROWSER, ensure, ensure_browser
 from tests.workspace.system import System, new
 
@@ -95,3 +98,71 @@ def test_logs_show_services_until_an_interruption(system: System) -> None:
         rest, errors = process.communicate()
     assert all(line.startswith("ocr-api-1") for line in [shown, *rest.splitlines()])
     assert "Traceback" not in errors
+
+
+ROUTE = """
+
+@router.get("/edited")
+def edited() -> str:
+    return "edited"
+"""
+
+
+def test_an_edit_shows_in_development(system: System) -> None:
+    routes, page = system.root / "services/ocr/src/ocr/routes.py", system.root / "services/web/src/App.tsx"
+    before = {file: file.read_text() for file in (routes, page)}
+    system.succeed("dev", "SERVICE=ocr web")
+    try:
+        with system.proxy() as client:
+            until(lambda: client.get("/ocr/edited").status_code == 404, "the API")
+            routes.write_text(before[routes] + ROUTE)
+            until(lambda: client.get("/ocr/edited").text == '"edited"', "the edited API")
+            page.write_text(before[page].replace('const TITLE = "web"', 'const TITLE = "Edited"'))
+            until(lambda: "Edited" in client.get("/src/App.tsx").text, "the edited page")
+    finally:
+        for file, text in before.items():
+            file.write_text(text)
+    system.succeed("up")
+    with system.proxy() as client:
+        assert client.get("/ocr/edited").status_code == 404
+        assert client.get("/ocr/ready").status_code == 200
+
+
+BROKEN = '''"""Passes the linters, and fails."""
+
+
+def test_broken() -> None:
+    assert "a" in "b"
+'''
+
+
+def test_the_tests_of_services_run_beside_them(system: System) -> None:
+    broken = system.root / "services/ocr/tests/test_broken.py"
+    broken.write_text(BROKEN)
+    running = system.compose("ps", "--quiet")
+    try:
+        done = system.make("test", "SERVICE=ocr web")
+    finally:
+        broken.unlink()
+        attempt("image", "rm", "--force", "ocr-dev", "web-dev")
+    assert done.returncode != 0
+    assert "workspace: tests failed in ocr\n" in done.stderr
+    assert re.findall(r"^== (\S+)$", done.stdout, re.MULTILINE) == ["ocr", "web"]
+    assert "FAILED tests/test_broken.py" in done.stdout
+    assert re.search(r"Tests .*\d+ passed", done.stdout)
+    assert system.compose("ps", "--quiet") == running
+    assert not docker("ps", "--all", "--quiet", f"--filter=name={system.name}-ocr-test").stdout
+
+
+def test_a_service_starts_with_what_it_needs(system: System) -> None:
+    services = system.root / "services.yml"
+    content = yaml.safe_load(services.read_text())
+    content["services"]["web"]["needs"] = ["docs"]
+    services.write_text(yaml.safe_dump(content))
+    system.succeed("down")
+    assert not system.compose("ps", "--quiet")
+    system.succeed("up", "SERVICE=web")
+    running = set(system.compose("ps", "--services").split())
+    assert running == {"docs-api", "docs-worker", "postgres", "redis", "web-frontend", "proxy"}
+    with system.proxy() as client:
+        assert client.post("/api/predict", json={"inputs": "user-7"}).status_code == 200
