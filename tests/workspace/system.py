@@ -74,6 +74,11 @@ class System(Workspace):
     def remove(self) -> None:
         """Remove containers, volumes and images."""
         attempt("compose", "--profile=*", "down", "--volumes", "--remove-orphans", "--timeout=1", cwd=self.root)
+        # Development has volumes of its own.
+        project = f"--filter=label=com.docker.compose.project={self.name}"
+        volumes = docker("volume", "ls", "--quiet", project).stdout.split()
+        if volumes:
+            attempt("volume", "rm", "--force", *volumes)
         found = docker("image", "ls", "--format={{.Repository}}").stdout.split()
         ours = [name for name in found if name.startswith(f"{self.name}-")]
         if ours:
