@@ -247,6 +247,25 @@ def test_dependencies_of_setuptools_are_locked_and_grow_stale(given: Given, name
     assert done.stderr.startswith(f"docker/pylock.toml is out of date: {name} has changed. ")
 
 
+OF_TOOLS = {
+    "poetry": '[tool.poetry.dev-dependencies]\niniconfig = "^2.0"\n',
+    "pdm": '[tool.pdm.dev-dependencies]\ndev = ["iniconfig>=2"]\n',
+}
+
+
+@pytest.mark.parametrize("tool", OF_TOOLS)
+def test_groups_in_a_table_of_a_tool_are_locked_and_grow_stale(given: Given, tool: str) -> None:
+    manifest = '[project]\nname = "our-pkg"\nversion = "1.0"\ndependencies = ["six"]\n' + OF_TOOLS[tool]
+    folder = given(
+        {"pyproject.toml": manifest, **INIT}, requirements_file="pyproject.toml", requirements_dev=["group:dev"]
+    )
+    assert locked(folder) == ({"six"}, {"six", "iniconfig"})
+    (folder / "pyproject.toml").write_text(manifest.replace("iniconfig", "attrs"))
+    done = lock(folder, "check", "docker/pylock.dev.toml")
+    assert done.returncode == 1
+    assert done.stderr.startswith("docker/pylock.dev.toml is out of date: pyproject.toml has changed. ")
+
+
 UNRELATED = {
     "pyproject.toml": "[tool.ruff]\nline-length = 120\n",
     "setup.cfg": "[flake8]\nmax-line-length = 120\n",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from source import normalized, text, tomllib
+from source import normalized, pdm_groups, text, tomllib
 
 STATED = ("name", "requires-python", "dependencies", "optional-dependencies", "dynamic")
 """Keys of `project` in pyproject.toml that say what to install."""
@@ -52,6 +52,8 @@ def _pyproject(content: str) -> dict[str, Any]:
         "groups": parts.get("dependency-groups", {}),
         "tools": {name: tools[name] for name in ALWAYS_READ if name in tools} | ({"poetry": poetry} if poetry else {}),
     }
+    if groups := pdm_groups(parts):
+        found["pdm"] = groups
     if "project" not in parts or {"dependencies", "optional-dependencies"} & {*project.get("dynamic", [])}:
         build = parts.get("build-system", {})
         if "backend-path" in build:

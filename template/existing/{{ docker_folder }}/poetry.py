@@ -10,7 +10,10 @@ import source
 
 def group(folder: Path, name: str) -> list[str] | None:
     """Return the requirements in a group of Poetry; None if pyproject.toml has no such group."""
-    groups = source.manifest(folder).get("tool", {}).get("poetry", {}).get("group", {})
+    settings = source.manifest(folder).get("tool", {}).get("poetry", {})
+    groups = settings.get("group", {})
+    if name == "dev" and "dev-dependencies" in settings:  # of Poetry before 1.2
+        groups = {"dev": {"dependencies": settings["dev-dependencies"]}} | groups
     if name not in groups:
         return None
     return [f"{package}{_version(wanted)}" for package, wanted in groups[name].get("dependencies", {}).items()]

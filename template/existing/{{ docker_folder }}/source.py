@@ -58,6 +58,11 @@ def manifest(folder: Path) -> dict[str, Any]:
         sys.exit(f"{path}: {error}")
 
 
+def pdm_groups(content: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the groups for development that PDM keeps in a table of its own."""
+    return content.get("tool", {}).get("pdm", {}).get("dev-dependencies", {})
+
+
 def normalized(requirement: str) -> str:
     """Return the name of the distribution that a requirement asks for, as indexes write it."""
     found = re.match(r"\s*([\w.-]*)", requirement)
