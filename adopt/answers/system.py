@@ -57,5 +57,7 @@ def find(project: Project, found: dict[str, Finding]) -> Iterator[Finding]:
                     (build if FOR_BUILDS.fullmatch(name) else run).setdefault(
                         RENAMED.get(name, name), Source(path, number)
                     )
+    if "gcc" in build and not {"g++", "build-essential"} & build.keys():
+        build.setdefault("libc6-dev", build["gcc"])  # the headers of C, which gcc merely recommends
     for answer, packages in (("system_packages", run), ("build_packages", build)):
         yield Finding(answer, list(packages), LIKELY, next(iter(packages.values()), None))
