@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import count
 from typing import Any
 
 import yaml
@@ -14,6 +15,8 @@ SHARED = ("postgres", "redis", "bucket")
 """Services that all services of a workspace share."""
 OF_FRONT_ENDS = ("frontend", "node_version", "node_package_manager", "build_command", "build_output")
 """Answers of preset frontend that are found."""
+FIRST_PORT = 8001
+"""Port on localhost of the first service of a workspace."""
 
 
 def is_system(proposals: list[Proposal]) -> bool:
@@ -30,19 +33,22 @@ def front_ends(proposals: list[Proposal]) -> dict[str, dict[str, Any]]:
 def inventory(proposals: list[Proposal]) -> dict[str, dict[str, Any]]:
     """Return the entries of services.yml by name."""
     found: dict[str, dict[str, Any]] = {}
+    ports, databases = count(FIRST_PORT), count(1)
     for folder in sorted(front_ends(proposals), key=lambda folder: bool(re.search(r"admin|back|docs", folder))):
         name = _name(folder, found)
         # Pages name their files from the root, so a front end is not below a path.
         address = {"host": f"{name}.${{DOMAIN}}"} if found else {"path": "/"}
-        found[name] = {"folder": folder, "preset": "frontend", **address, "health": "/"}
+        found[name] = {"folder": folder, "preset": "frontend", **address, "port": next(ports), "health": "/"}
     for proposal in proposals:
         taken = answers(proposal.findings)
         name = _name(proposal.project.folder or str(taken["project_name"]), found)
         entry: dict[str, Any] = {"folder": proposal.project.folder or ".", "preset": "existing"}
         if taken["api_app"]:
-            entry |= {"path": f"/{name}"} | ({"health": taken["health_route"]} if taken["health_route"] else {})
+            entry |= {"path": f"/{name}", "port": next(ports), "health": taken["health_route"] or "/"}
         if needs := [each for each in proposal.findings["services"].value if each in SHARED]:
             entry["needs"] = needs
+        if "redis" in needs:  # its number there
+            entry["redis_database"] = next(databases)
         found[name] = entry
     return found
 

@@ -1,5 +1,6 @@
 """The command adopt, run as a program on a repository."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -98,11 +99,24 @@ def test_a_system_is_proposed_as_a_workspace(tmp_path: Path) -> None:
         "folder": "services/advice",
         "preset": "existing",
         "path": "/advice",
+        "port": 8003,
         "health": "/healthz",
     }
     web, admin = services["web"], services["admin"]
-    assert web == {"folder": "apps/web", "preset": "frontend", "path": "/", "health": "/"}
-    assert admin == {"folder": "apps/admin", "preset": "frontend", "host": "admin.${DOMAIN}", "health": "/"}
+    assert web == {"folder": "apps/web", "preset": "frontend", "path": "/", "port": 8001, "health": "/"}
+    assert admin == {
+        "folder": "apps/admin",
+        "preset": "frontend",
+        "host": "admin.${DOMAIN}",
+        "port": 8002,
+        "health": "/",
+    }
+    (folder / "services.yml").write_text(shown.stdout.split("# Commands")[0])
+    check = f"import workspace.inventory as i, pathlib; print(len(list(i.read(pathlib.Path({str(folder)!r})))))"
+    tools = {"PYTHONPATH": str(ROOT / "template/workspace/tools"), "PYTHONDONTWRITEBYTECODE": "1"}
+    read = subprocess.run([sys.executable, "-c", check], env=os.environ | tools, capture_output=True, text=True)
+    assert (read.stdout, read.stderr) == (f"{len(services)}\n", "")
+    (folder / "services.yml").unlink()
     assert "--data frontend=next --data node_package_manager=pnpm" in shown.stdout
     assert refused.returncode == 1 and "name one with --project" in refused.stderr
     assert not git(folder, "status", "--porcelain")
