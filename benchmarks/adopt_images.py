@@ -72,7 +72,9 @@ def missing(shape: Shape, answers: dict[str, object]) -> str:
 
     Wrong answers are no excuse: a torch or a Python that the repository does not need counts as a failure.
     """
-    chosen = {name: str(answers.get(name, "")) for name in ("torch_version", "accelerator", "python_version")}
+    chosen = {
+        name: str(answers.get(name) or USUAL[name]) for name in ("torch_version", "accelerator", "python_version")
+    }
     if not all(right(name, shape.answers.get(name, USUAL[name]), value) for name, value in chosen.items()):
         return ""
     base = f"python:{chosen['python_version']}-slim-trixie"
@@ -123,7 +125,7 @@ def tried(shape: Shape, place: Path) -> Outcome:
     """Take one repository as far as it goes."""
     started = time.perf_counter()
     state, detail = "left out", "no tests of its own"
-    if shape.answers.get("test_command"):
+    if not right("test_command", shape.answers.get("test_command"), ""):
         origin, folder = shape.write(place / "origin"), place / f"slipway-benchmark-{shape.name}"
         commit(origin, "Theirs")
         git(place, "clone", "--quiet", origin, folder)
