@@ -43,7 +43,7 @@ def values() -> "OrderedDict[str, list[Any]]":
         runtime=sorted({runtime for task in TASKS.values() for runtime in task["runtimes"]}),
         interfaces=[["cli"], ["api"], ["cli", "api"], ["api", "worker"], ["cli", "api", "worker"]],
         services=[[], ["postgres"], ["bucket"], ["monitoring"], ["postgres", "bucket", "monitoring"]],
-        deploy=[[], ["kubernetes"]],
+        deploy=[[], ["kubernetes"], ["hf-space"]],
         training_schedule=["0 2 * * 0", "*/30 6-18 * * MON-FRI"],
         hf_model=["default", "", "an-org/a_model.v2"],
         image_registry=["", "registry.example.org:5000/mirror"],
@@ -73,6 +73,8 @@ def _agree(row: dict[str, Any]) -> bool:
         return False
     local = "worker" in interfaces and "postgres" not in row.get("services", ["postgres"])
     if "kubernetes" in row.get("deploy", []) and ("api" not in interfaces or local):
+        return False
+    if "hf-space" in row.get("deploy", []) and ("api" not in interfaces or "postgres" in services):
         return False
     if row.get("weights") == "bucket" and task != "custom" and row.get("hf_model", "default") != "":
         trains = row.get("training", "manual") != "none" and row.get("runtime", "torch") == "torch"

@@ -11,7 +11,6 @@ from tests.trees import rendered
 HOOKS = "the hooks run the locked tools of the project instead, so that a commit and `make lint` agree"
 HOSTED = "pre-commit.ci cannot run the locked tools of the project"
 ANSWERS = {
-    "GH200": "updates of the template raise the pins of actions; Dependabot would edit the same lines",
     "PC100": HOOKS,
     "PC110": HOOKS,
     "PC140": "`make lint` checks types: a whole project takes too long for a hook",

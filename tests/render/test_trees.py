@@ -91,7 +91,7 @@ def test_nothing_speaks_of_a_feature_that_was_not_chosen(trees: list[Tree]) -> N
             "api": "api" not in tree.answers["interfaces"],
             "uv": tree.answers["package_manager"] != "uv",
             "pip": tree.answers["package_manager"] != "pip",
-            "hub": tree.answers["hf_task"] == "custom",
+            "hub": tree.answers["hf_task"] == "custom" and "hf-space" not in tree.answers.get("deploy", []),
             "devcontainer": tree.answers["devcontainer"] == "no",
         }
         for path in tree.files():
