@@ -21,6 +21,8 @@ STYLE = ROOT / ".vale/Slipway"
 NOT_OURS = ("template/", "tests/existing/", "tests/schemas/")
 CODE = "`code`"
 """Stands for a code span, which no rule reads."""
+FRONT_MATTER = re.compile(r"---\n.*?\n---\n", re.DOTALL)
+"""YAML before a page, as Spaces of the Hugging Face Hub read it."""
 
 
 class Passage(NamedTuple):
@@ -52,9 +54,12 @@ def problems(files: Iterable[Path]) -> list[str]:
 
 
 def passages(markdown: str) -> Iterator[Passage]:
-    """Yield the prose of a page; code is left out."""
+    """Yield the prose of a page; code and front matter are left out."""
     line, heading = 1, False
-    for token in MarkdownIt().enable("table").parse(markdown):
+    front = FRONT_MATTER.match(markdown)
+    blank = "\n" * front[0].count("\n") if front else ""  # lines keep their numbers
+    text = blank + markdown[front.end() if front else 0 :]
+    for token in MarkdownIt().enable("table").parse(text):
         if token.map:
             line = token.map[0] + 1
         if token.type == "inline":

@@ -12,6 +12,7 @@ BAD = [
     "What does not go together is refused with a sentence that says what does.",
     "Say that a bucket is well when it can give what it holds.",
     "# Who does them",
+    "---\nsdk: docker\n---\n\n# Who does them",
     "# The job there is",
     "# What can be seen",
     "# Over HTTP",
@@ -36,6 +37,7 @@ GOOD = [
     "Install it again.",
     "Set `lone` and `anew`.",
     "```sh\nWho asks\n```",
+    "---\ntitle: a lone " + "word " * 13 + "\nsdk: docker\n---\n\n# Title",
     "    What is code is no prose.",
     "alone, cologne, recommended, amended",
 ]
