@@ -8,7 +8,7 @@ from tests.installed import Make
 from tests.program import run
 from tests.project.machinery import copy_tests
 
-pytestmark = pytest.mark.project
+pytestmark = [pytest.mark.project, pytest.mark.timeout(1800)]  # hundreds of tests run in one of these
 
 BUCKET: dict[str, Answer] = {
     "preset": "platform",
