@@ -73,6 +73,7 @@ def test_keys_become_a_secret(tree: Tree) -> None:
         ((SPACE, IMAGE), TOKEN, 402, "need a paid plan"),
         ((SPACE, IMAGE), TOKEN, 500, "the hub answered 500"),
         (("demo", IMAGE), TOKEN, 200, "SPACE is 'demo'; write OWNER/NAME"),
+        (("me/a--b", IMAGE), TOKEN, 200, "SPACE is 'me/a--b', which is no name of a repository on the hub"),
         (("", IMAGE), TOKEN, 200, "SPACE is ''; write OWNER/NAME"),
         ((SPACE, "my-project"), TOKEN, 200, "IMAGE is 'my-project'; write its whole address"),
         ((SPACE, "my-project:1"), TOKEN, 200, "IMAGE is 'my-project:1'; write its whole address"),
@@ -93,4 +94,4 @@ def test_a_hub_that_cannot_be_reached_is_one_line(tree: Tree) -> None:
         pass
     done = publish(tree, SPACE, IMAGE, HF_ENDPOINT=hub.endpoint, HF_TOKEN=TOKEN)
     assert done.returncode == 1
-    assert done.stderr.startswith("publish.py: the hub cannot be reached: ") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("publish.py: cannot publish: ") and done.stderr.count("\n") == 1

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import need_program
 from tests.program import run
@@ -40,6 +42,23 @@ def test_dependabot_reads_what_the_project_has(trees: list[Tree]) -> None:
         if file.exists():
             manager = tree.answers["package_manager"]
             assert f"package-ecosystem: {manager}\n" in file.read_text()
+
+
+def test_packages_of_the_owner_whose_names_begin_like_torch_are_updated(trees: list[Tree]) -> None:
+    tree = next(tree for tree in trees if tree.answers["ci"] == "github" and tree.answers["torch_version"] != "none")
+    updates = yaml.safe_load((tree.path / ".github/dependabot.yml").read_text())["updates"]
+    ignored = [each["dependency-name"] for each in updates[0]["ignore"]]
+    rules = json.loads((tree.path / "renovate.json").read_text())["packageRules"]
+    disabled = [name for rule in rules if rule.get("enabled") is False for name in rule.get("matchPackageNames", [])]
+
+    def left_alone(name: str) -> tuple[bool, bool]:
+        patterns = [each.strip("/") if each.startswith("/") else f"^{each}$" for each in disabled]
+        return any(fnmatch(name, each) for each in ignored), any(re.search(each, name) for each in patterns)
+
+    for name in ("torch", "triton-rocm", "pytorch-triton-rocm", "hatchling"):
+        assert left_alone(name) == (True, True), name
+    for name in ("torchmetrics", "torch-geometric", "fastapi"):
+        assert left_alone(name) == (False, False), name
 
 
 @pytest.mark.exhaustive  # an npm package of 360 MB
