@@ -10,15 +10,16 @@ import hashlib
 import io
 import re
 import sys
-import threading
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import product
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
+
+from tests.local_server import LocalServer
 
 LINUX_X86_64 = "manylinux_2_28_x86_64"
 LINUX_AARCH64 = "manylinux_2_28_aarch64"
@@ -107,29 +108,14 @@ def torch_wheels(version: str = "2.13.0", pythons: Iterable[str] = PYTHONS) -> I
         yield Wheel("whl/rocm7.2", "triton-rocm", "3.7.0", LINUX_X86_64, python)
 
 
-class StubIndex(ThreadingHTTPServer):
+class StubIndex(LocalServer):
     """The server: a context manager that listens on a free port of 127.0.0.1 until it is left."""
-
-    request_queue_size = 64
 
     def __init__(self, wheels: Iterable[Wheel]) -> None:
         """Take a port; ``wheels`` are the files to serve."""
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(Handler)
         self.files = {f"/{wheel.repository}/{wheel.filename}": wheel for wheel in wheels}
         self.requests: list[str] = []
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        """Start to serve."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
-        """Stop; from here on connections are refused."""
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
     def downloaded(self) -> list[str]:
         """Return the wheels that were asked for, as repository and file name, in order."""

@@ -2,36 +2,24 @@
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.local_server import LocalServer
 
 TOKEN = "hf_a-token-that-may-write"
 
 
-class SpaceHub(ThreadingHTTPServer):
+class SpaceHub(LocalServer):
     """The stand-in: a context manager that serves on a free port until it is left."""
 
     def __init__(self, status: int = 200) -> None:
         """Take a port; every request that writes is answered with `status`, unless it is 200."""
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.endpoint = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(Handler)
         self.status = status
         self.created: list[dict[str, Any]] = []
         self.files: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        """Start to serve."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
-        """Stop."""
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -52,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
             exists = asked in hub.created
             hub.created.append(asked)
             name = f"{asked['organization']}/{asked['name']}"
-            self.answer(409 if exists else 200, {"url": f"{hub.endpoint}/spaces/{name}"})
+            self.answer(409 if exists else 200, {"url": f"{hub.address}/spaces/{name}"})
         elif self.path.endswith("/secrets"):
             secret = json.loads(body)
             hub.secrets[secret["key"]] = secret["value"]
@@ -67,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
             for line in map(json.loads, body.splitlines()):
                 if line["key"] == "file":
                     hub.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"]).decode()
-            self.answer(200, {"commitUrl": f"{hub.endpoint}/spaces/a/b/commit/1", "commitOid": "1" * 40})
+            self.answer(200, {"commitUrl": f"{hub.address}/spaces/a/b/commit/1", "commitOid": "1" * 40})
 
     def body(self) -> bytes:
         """Read the body, which may come in chunks."""

@@ -32,9 +32,9 @@ def publish(tree: Tree, *arguments: str, **variables: str) -> subprocess.Complet
 def test_the_space_runs_the_image_with_the_demo_page(tree: Tree) -> None:
     with SpaceHub() as hub:
         for _ in range(2):  # a second time, too
-            done = publish(tree, SPACE, IMAGE, HF_ENDPOINT=hub.endpoint, HF_TOKEN=TOKEN)
+            done = publish(tree, SPACE, IMAGE, HF_ENDPOINT=hub.address, HF_TOKEN=TOKEN)
             assert done.returncode == 0, done.stderr
-            assert done.stdout == f"{hub.endpoint}/spaces/{SPACE}\n"
+            assert done.stdout == f"{hub.address}/spaces/{SPACE}\n"
     assert done.stderr == "There are no API keys: whoever sees the Space may use it.\n"
     created = hub.created[0]
     assert (created["organization"], created["name"], created["sdk"]) == ("me", "demo", "docker")
@@ -55,7 +55,7 @@ def test_keys_become_a_secret(tree: Tree) -> None:
     keys.write_text("me:0123:user\n")
     try:
         with SpaceHub() as hub:
-            done = publish(tree, SPACE, IMAGE, HF_ENDPOINT=hub.endpoint, HF_TOKEN=TOKEN)
+            done = publish(tree, SPACE, IMAGE, HF_ENDPOINT=hub.address, HF_TOKEN=TOKEN)
     finally:
         keys.unlink()
         keys.parent.rmdir()
@@ -82,7 +82,7 @@ def test_keys_become_a_secret(tree: Tree) -> None:
 )
 def test_a_mistake_is_one_line(tree: Tree, arguments: tuple[str, str], token: str, status: int, sentence: str) -> None:
     with SpaceHub(status) as hub:
-        done = publish(tree, *arguments, HF_ENDPOINT=hub.endpoint, HF_TOKEN=token)
+        done = publish(tree, *arguments, HF_ENDPOINT=hub.address, HF_TOKEN=token)
     assert done.returncode == 1
     assert done.stderr.startswith("publish.py: ") and sentence in done.stderr
     assert done.stderr.count("\n") == 1
@@ -92,6 +92,6 @@ def test_a_mistake_is_one_line(tree: Tree, arguments: tuple[str, str], token: st
 def test_a_hub_that_cannot_be_reached_is_one_line(tree: Tree) -> None:
     with SpaceHub() as hub:
         pass
-    done = publish(tree, SPACE, IMAGE, HF_ENDPOINT=hub.endpoint, HF_TOKEN=TOKEN)
+    done = publish(tree, SPACE, IMAGE, HF_ENDPOINT=hub.address, HF_TOKEN=TOKEN)
     assert done.returncode == 1
     assert done.stderr.startswith("publish.py: cannot publish: ") and done.stderr.count("\n") == 1
