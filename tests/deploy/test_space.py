@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.answers import Answer
+from tests.conftest import need_program
 from tests.deploy.space_hub import TOKEN, SpaceHub
 from tests.program import run
 from tests.trees import Tree, rendered
@@ -95,3 +98,15 @@ def test_a_hub_that_cannot_be_reached_is_one_line(tree: Tree) -> None:
     done = publish(tree, SPACE, IMAGE, HF_ENDPOINT=hub.address, HF_TOKEN=TOKEN)
     assert done.returncode == 1
     assert done.stderr.startswith("publish.py: cannot publish: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("answers", [{"hf_task": "custom", "package_manager": "pip"}, {"hf_task": "custom"}])
+def test_the_project_itself_installs_what_publishing_needs(
+    template: Path, tmp_path: Path, answers: dict[str, Answer]
+) -> None:
+    [project] = rendered([{"deploy": ["hf-space"], **answers}], template, tmp_path)
+    manifest = tomllib.loads((project.path / "pyproject.toml").read_text())
+    groups = manifest.get("dependency-groups") or manifest["project"]["optional-dependencies"]
+    assert any(str(each).startswith("huggingface-hub") for each in groups["dev"])
+    planned = run([need_program("make"), "--dry-run", "space"], cwd=project.path).stdout
+    assert ".venv/bin/python deploy/hf-space/publish.py" in planned
