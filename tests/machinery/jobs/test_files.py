@@ -7,12 +7,13 @@ import sys
 import threading
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import pytest
 from databases import empty_database
@@ -155,6 +156,42 @@ def test_uploads_of_one_owner_to_one_path_all_succeed_and_its_size_is_that_of_th
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: write(of("me"), "a.txt", b"x" * number), range(40)))
     assert rows(database) == {"a.txt": ("me", storage.size("a.txt"))}
+
+
+def test_a_file_that_is_replaced_while_its_size_is_corrected_keeps_its_own(
+    tmp_path: Path, storage: Storage, database: Engine
+) -> None:
+    """The first upload finds the row of the second, and measures its own file just before the second replaces it."""
+    second_has_row, first_has_measured = threading.Event(), threading.Event()
+
+    class First(Storage):
+        @contextmanager
+        def write(self, path: str) -> Generator[IO[bytes]]:
+            with super().write(path) as stream:
+                yield stream
+                uploads.append(pool.submit(write, OwnedFiles(second, database, Owner("me")), path, b"second"))
+                assert second_has_row.wait(60)
+
+        def size(self, path: str) -> int:
+            size = super().size(path)
+            first_has_measured.set()
+            uploads[0].result(60)
+            return size
+
+    class Second(Storage):
+        @contextmanager
+        def write(self, path: str) -> Generator[IO[bytes]]:
+            with super().write(path) as stream:
+                yield stream
+                second_has_row.set()
+                assert first_has_measured.wait(60)
+
+    settings = Settings(storage=str(tmp_path / "files"))
+    second = Second(settings)
+    uploads: list[Future[None]] = []
+    with ThreadPoolExecutor(1) as pool:
+        write(OwnedFiles(First(settings), database, Owner("me")), "a.txt", b"1st")
+    assert rows(database) == {"a.txt": ("me", storage.size("a.txt"))} == {"a.txt": ("me", 6)}
 
 
 def test_a_write_that_fails_changes_nothing(

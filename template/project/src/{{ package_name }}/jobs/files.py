@@ -234,11 +234,14 @@ class OwnedFiles:
     def _correct_size(self, path: str, claim: _Claim) -> None:
         """Write the size of the file to its row if another upload of the owner to the same path ran at once."""
         row = self._row(path)
-        if row and (row.created_at, row.size) != (claim.at, claim.size):
-            with suppress(StorageUnavailableError):  # it may be deleted already
-                size = self._storage.size(path)
-                changed = update(StoredFile).where(StoredFile.path == row.path, StoredFile.owner == row.owner)
-                self._execute(changed.values(size=size))
+        if row is None or (row.created_at, row.size) == (claim.at, claim.size):
+            return
+        change = update(StoredFile).where(StoredFile.path == row.path, StoredFile.owner == row.owner)
+        written = -1
+        with suppress(StorageUnavailableError):  # it may be deleted already
+            while (size := self._storage.size(path)) != written:  # one of them may replace it just before the change
+                self._execute(change.values(size=size))
+                written = size
 
     def _undo(self, claim: _Claim) -> None:
         where = StoredFile.path == claim.path, StoredFile.created_at == claim.at
