@@ -145,16 +145,21 @@ def test_tests_have_the_requirements_of_several_files_extras_and_groups(given: G
 
 
 @pytest.mark.parametrize(
-    "line,below",
-    [
-        ("-e .[fast]", "backend/"),
-        ("--editable=.[all]", ""),
-        (".[fast]", ""),
-        ("our-pkg[fast]", "backend/"),
-        ("Our_Pkg [fast]", ""),
-    ],
+    "place",
+    rows(
+        [
+            ("-e .[fast]", "backend/"),
+            ("--editable=.[all]", ""),
+            (".[fast]", ""),
+            ("our-pkg[fast]", "backend/"),
+            ("Our_Pkg [fast]", ""),
+        ],
+        [("-e .[fast]", "backend/"), ("Our_Pkg [fast]", "")],
+    ),
+    ids="".join,
 )
-def test_requirements_that_name_the_package_get_its_extra_and_no_namesake(given: Given, line: str, below: str) -> None:
+def test_requirements_that_name_the_package_get_its_extra_and_no_namesake(given: Given, place: tuple[str, str]) -> None:
+    line, below = place
     files = {
         "pyproject.toml": pyproject(
             '"setuptools"', SCM, OPTIONAL + '[tool.setuptools]\npackages = ["our_pkg"]\n'
@@ -236,7 +241,7 @@ test = iniconfig
 
 
 @pytest.mark.parametrize("name,text", {"setup.py": SETUP_PY, "setup.cfg": SETUP_CFG}.items())
-@pytest.mark.parametrize("install", ["yes", "no"])
+@pytest.mark.parametrize("install", rows(["yes", "no"], ["yes"]))
 def test_dependencies_of_setuptools_are_locked_and_grow_stale(given: Given, name: str, text: str, install: str) -> None:
     answers: dict[str, Answer] = {"requirements_file": name, "requirements_dev": ["extra:test"], "install": install}
     folder = given({"setup.py": STUB, name: text, "README.md": "Ours\n", **INIT}, **answers)
@@ -380,7 +385,7 @@ def encodings(text: str) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("encoding", encodings(CAFE))
+@pytest.mark.parametrize("encoding", rows(encodings(CAFE), ["windows", "utf-16 without a mark"]))
 def test_requirements_are_read_in_any_encoding(given: Given, encoding: str) -> None:
     files = {
         "requirements.txt": encodings(REQUIREMENTS)[encoding],
@@ -394,7 +399,7 @@ def test_requirements_are_read_in_any_encoding(given: Given, encoding: str) -> N
     assert lock(folder, "check", "docker/pylock.toml").returncode == 0
 
 
-@pytest.mark.parametrize("encoding", ["utf-8 with a mark", "utf-16 with a mark", "latin-1"])
+@pytest.mark.parametrize("encoding", rows(["utf-8 with a mark", "utf-16 with a mark", "latin-1"], ["latin-1"]))
 def test_a_manifest_is_read_in_any_encoding(given: Given, encoding: str) -> None:
     groups = '[dependency-groups]\ndev = ["iniconfig"]\n'
     project = 'version = "1.0"\ndynamic = ["dependencies"]\ndescription = "Café"'
@@ -407,7 +412,7 @@ def test_a_manifest_is_read_in_any_encoding(given: Given, encoding: str) -> None
     assert locked(folder) == ({"six"}, {"iniconfig", "six"})
 
 
-@pytest.mark.parametrize("encoding", encodings(CAFE))
+@pytest.mark.parametrize("encoding", rows(encodings(CAFE), ["utf-8 with a mark"]))
 def test_a_conda_environment_is_read_in_any_encoding(given: Given, encoding: str) -> None:
     folder = given({"environment.yml": encodings(CONDA)[encoding], **INIT}, requirements_file="environment.yml")
     assert locked(folder)[0] == {"iniconfig", "six"}

@@ -274,7 +274,8 @@ def test_it_opens_beside_the_running_project(with_hub: Opened) -> None:
     assert ports in ("{}", "null"), "the editor forwards ports; those of the machine are the API's"
 
 
-@pytest.mark.parametrize("name", rows(["unlocked", "unlocked, pip"], ["unlocked"]))
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", ["unlocked", "unlocked, pip"])
 def test_a_fresh_clone_without_a_lock_opens(
     name: str, project: Callable[[str], Path], open_folder: Callable[[Path], Opened], tmp_path: Path
 ) -> None:

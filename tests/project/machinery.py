@@ -13,11 +13,15 @@ FOLDER = ROOT / "tests/machinery"
 ATTACKS = ROOT / "tests/attack/data"
 PACKAGE = "my_project"
 
-ALIKE = ("batch", "benchmark", "cli", "db", "doctor", "jobs", "observability", "registry", "server/test_processes.py")
+OF_ANY_KIND = ("batch", "benchmark", "server/test_hosted.py", "server/test_http_limits.py", "server/test_json_body.py")
+OF_ANY_KIND += ("server/test_processes.py", "server/test_trusted_hosts.py")
+"""Tests of what is the same in every kind of project, and takes minutes: run in one of them."""
+
+OF_ANY_TASK = (*OF_ANY_KIND, "cli", "db", "doctor", "jobs", "observability", "registry")
 """Tests of what does not depend on the task: run in the projects of one task each."""
 
 
-def copy_tests(project: Path, task: str, whole: bool = True) -> list[Path]:
+def copy_tests(project: Path, task: str, without: tuple[str, ...] = ()) -> list[Path]:
     """Copy the tests whose modules the project has into its folder `tests/machinery`, and return them.
 
     The stand-in of the hub comes with them, as `machinery.hub`, and so do the lists of attacks, in `machinery/data`,
@@ -26,14 +30,14 @@ def copy_tests(project: Path, task: str, whole: bool = True) -> list[Path]:
     Args:
         project: Folder of a project whose package is called `my_project`.
         task: Its `hf_task`; tests that are named after another task are left out.
-        whole: Whether to copy those of ALIKE, too.
+        without: Begins of paths below `tests/machinery` that are left out.
     """
     target = project / "tests/machinery"
     shutil.rmtree(target, ignore_errors=True)
     copied = []
     for source in sorted(FOLDER.rglob("*.py")):
         name = source.relative_to(FOLDER).as_posix()
-        if (whole or not name.startswith(ALIKE)) and _fits(source, project, task):
+        if not name.startswith(without) and _fits(source, project, task):
             path = target / source.relative_to(FOLDER)
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, path)
