@@ -9,7 +9,6 @@ Needs what `benchmarks.serving` needs.
 
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ import httpx
 from benchmarks import report
 from benchmarks.predict_memory import prepare
 from benchmarks.report import Row, say
-from benchmarks.serving.__main__ import CLIENTS, WORKLOADS, load
+from benchmarks.serving import turns
 from tests import releases
 
 AT_MOST = 1.05
@@ -53,9 +52,9 @@ class Side:
         say("exporting ...")
         subprocess.run([self.project / ".venv/bin/my-project", "export"], check=True, env=self.environment)
 
-    def serving(self, runtime: str) -> AbstractContextManager[str]:
-        """Yield the route of a ready server."""
-        return serving(self.project, self.environment | RUNTIMES[runtime])
+    def serving(self, runtime: str, **settings: str) -> AbstractContextManager[str]:
+        """Yield the route of a ready server with these settings."""
+        return serving(self.project, self.environment | RUNTIMES[runtime] | settings)
 
 
 @contextmanager
@@ -87,11 +86,9 @@ def answers(address: str) -> bool:
 
 def main() -> int:
     """Measure and report."""
-    parser = report.parser(__doc__)
+    parser = turns.parser(__doc__)
     newest = list(releases.releases().values())[-1]
     parser.add_argument("--revision", default=newest, help=f"commit or tag to compare with ({newest[:10]})")
-    parser.add_argument("--turns", type=int, default=5, help="turns of each cell (5)")
-    parser.add_argument("--seconds", type=float, default=4, help="time for each turn of a side (4)")
     options = parser.parse_args()
     loaded = report.load()
     rows = []
@@ -99,30 +96,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         now = Side(Path(temporary) / "now", "")
         earlier = Side(Path(temporary) / "earlier", options.revision)
-        sources = now.project / "src/my_project/benchmark"
-        generate_load, make_texts = (
-            load(sources / "load_generator.py").generate_load,
-            load(sources / "inputs.py").make_texts,
-        )
         for runtime in RUNTIMES:
             with ExitStack() as stack:
-                routes = [stack.enter_context(side.serving(runtime)) for side in (now, earlier)]
-                for workload, lengths in WORKLOADS.items():
-                    texts = make_texts(256, *lengths)
-                    for route in routes:
-                        generate_load(route, texts, 16, options.seconds)  # warms caches, and does not count
-                    for clients in CLIENTS:
-                        rates: tuple[list[float], list[float]] = ([], [])
-                        for turn in range(options.turns):
-                            for which in (0, 1) if turn % 2 else (1, 0):
-                                measured = generate_load(routes[which], texts, clients, options.seconds)
-                                rates[which].append(measured.throughput)
-                        spread = "  ".join(
-                            f"{statistics.median(each):.1f}  {min(each):.1f}  {max(each):.1f}" for each in rates
-                        )
-                        print(f"{runtime:<7}  {workload:<8}  {clients:>7}  {spread}", flush=True)
-                        ratio = statistics.median(before / after for after, before in zip(*rates, strict=True))
-                        rows.append(Row(f"earlier_to_now_{runtime}_{workload}_{clients}", ratio, "x", AT_MOST))
+                servers = (
+                    (stack.enter_context(now.serving(runtime)), ""),
+                    (stack.enter_context(earlier.serving(runtime)), ""),
+                )
+                for cell, ratio in turns.compare(runtime, now.project, servers, options.turns, options.seconds):
+                    rows.append(Row(f"earlier_to_now_{cell}", ratio, "x", AT_MOST))
     return report.finish(rows, loaded, options.json)
 
 
