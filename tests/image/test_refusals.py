@@ -86,6 +86,15 @@ def test_production_with_a_lock_that_is_out_of_date(name: str, lock: str, refuse
     assert line.endswith(RENEW)
 
 
+def test_a_requirement_from_git_that_pip_cannot_check(refused: Refuse) -> None:
+    def edit(folder: Path) -> None:
+        manifest = folder / "pyproject.toml"
+        required = '"ours @ git+https://git.example/ours.git"'
+        manifest.write_text(manifest.read_text().replace("dependencies = [\n", f"dependencies = [\n  {required},\n", 1))
+
+    assert only(refused("pip", "--target=lock", edit=edit), "Git").startswith("pyproject.toml: pip cannot check a Git")
+
+
 @pytest.mark.parametrize("name", rows(["small", "small, pip"], ["small"]))
 def test_a_build_tool_that_is_not_the_one_of_the_hashes(name: str, refused: Refuse) -> None:
     def edit(folder: Path) -> None:

@@ -1,0 +1,1 @@
+! grep --quiet '^[^#]*@ *git[+]' pyproject.toml || { echo "pyproject.toml: pip cannot check a Git repository by a hash; require an archive: NAME @ https://github.com/OWNER/NAME/archive/COMMIT.tar.gz" >&2; exit 1; }
