@@ -50,9 +50,13 @@ class File(NamedTuple):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file; large ones and the usual kinds of weights are in large file storage."""
-        data = path.read_bytes()
-        if path.suffix not in LFS_SUFFIXES and len(data) <= LFS_BYTES:
+        """Read a file."""
+        return cls.make(path.name, path.read_bytes())
+
+    @classmethod
+    def make(cls, name: str, data: bytes) -> Self:
+        """Make a file of this name; large ones and the usual kinds of weights are in large file storage."""
+        if not is_large(name, len(data)):
             return cls(data, hashlib.sha1(b"blob %d\0%b" % (len(data), data)).hexdigest())
         sha256 = hashlib.sha256(data).hexdigest()
         pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {len(data)}\n".encode()
@@ -62,6 +66,11 @@ class File(NamedTuple):
         """Return the large file storage part of an answer; the name of the SHA-256 depends on the answer."""
         lfs = {name: self.sha256, "size": len(self.data), "pointerSize": self.pointer_size}
         return {"lfs": lfs} if self.sha256 else {}
+
+
+def is_large(name: str, size: int) -> bool:
+    """Return whether a file belongs into large file storage."""
+    return PurePosixPath(name).suffix in LFS_SUFFIXES or size > LFS_BYTES
 
 
 @dataclass
@@ -89,9 +98,15 @@ class Hub(ThreadingHTTPServer):
 
     request_queue_size = 64
 
-    def __init__(self, port: int = 0, token: str = TOKEN, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        token: str = TOKEN,
+        host: str = "127.0.0.1",
+        handler: type[BaseHTTPRequestHandler] | None = None,
+    ) -> None:
         """Take a port (any free one by default) of an address; ``token`` opens gated and private repositories."""
-        super().__init__((host, port), Handler)
+        super().__init__((host, port), handler or Handler)
         self.endpoint = f"http://{host}:{self.server_port}"
         self.token = token
         self.requests: list[Request] = []

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from tests.local_server import LocalServer
+from tests.model_hub import read_body
 
 TOKEN = "hf_a-token-that-may-write"
 
@@ -29,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer a request that writes."""
-        body = self.body()
+        body = read_body(self)
         hub = self.server
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self.answer(401, {"error": "Invalid username or password."})
@@ -56,17 +57,6 @@ class Handler(BaseHTTPRequestHandler):
                 if line["key"] == "file":
                     hub.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"]).decode()
             self.answer(200, {"commitUrl": f"{hub.address}/spaces/a/b/commit/1", "commitOid": "1" * 40})
-
-    def body(self) -> bytes:
-        """Read the body, which may come in chunks."""
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = b""
-        while size := int(self.rfile.readline(), 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return body
 
     def answer(self, status: int, content: dict[str, Any]) -> None:
         """Send JSON, and close the connection."""

@@ -24,8 +24,8 @@ OF_ANY_TASK = (*OF_ANY_KIND, "cli", "db", "doctor", "jobs", "observability", "re
 def copy_tests(project: Path, task: str, without: tuple[str, ...] = ()) -> list[Path]:
     """Copy the tests whose modules the project has into its folder `tests/machinery`, and return them.
 
-    The stand-in of the hub comes with them, as `machinery.hub`, and so do the lists of attacks, in `machinery/data`,
-    and the inputs that are made to hurt, as `machinery.recipes`.
+    The stand-ins of the hub come with them, as `machinery.hub` and `machinery.model_hub`, and so do the lists of
+    attacks, in `machinery/data`, and the inputs that are made to hurt, as `machinery.recipes`.
 
     Args:
         project: Folder of a project whose package is called `my_project`.
@@ -42,7 +42,8 @@ def copy_tests(project: Path, task: str, without: tuple[str, ...] = ()) -> list[
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, path)
             copied.append(path)
-    shutil.copy(ROOT / "tests/hub.py", target / "hub.py")
+    for name in ("hub.py", "model_hub.py"):
+        shutil.copy(ROOT / "tests" / name, target / name)
     (target / "data").mkdir(parents=True)
     for attacks in ATTACKS.glob("*.yml"):  # as JSON, for which projects need no package
         content = json.dumps(yaml.safe_load(attacks.read_text("utf-8")))

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -66,14 +67,21 @@ def identify(settings: ServiceSettings) -> tuple[str, str | None]:
     return known.get("model", settings.model), known.get("commit")
 
 
-def folder_selection(folder: Path) -> Selection:
-    """Return the files of a folder that the loader reads. One that Git LFS has not fetched is a problem."""
+def folder_selection(folder: Path, held: Iterable[str] | None = None) -> Selection:
+    """Return the files of a folder that the loader reads. One that Git LFS has not fetched is a problem.
+
+    Args:
+        folder: The folder.
+        held: Paths of the files to choose from, relative to the folder; by default of all.
+    """
 
     def read(name: str) -> Any:
         return json.loads((folder / name).read_text("utf-8"))
 
-    found = (path for depth in range(1, MAX_DEPTH + 1) for path in folder.glob("/".join("*" * depth)))
-    selection = select_files((path.relative_to(folder).as_posix() for path in found if path.is_file()), read)
+    if held is None:
+        found = (path for depth in range(1, MAX_DEPTH + 1) for path in folder.glob("/".join("*" * depth)))
+        held = (path.relative_to(folder).as_posix() for path in found if path.is_file())
+    selection = select_files(held, read)
     for name in selection.files:
         with (folder / name).open("rb") as file:
             if file.read(len(LFS_POINTER)) == LFS_POINTER:

@@ -124,7 +124,7 @@ def _run(task: Task, registry: Registry, force: bool) -> Version | None:
         task.log(f"published anyway: {reason}")
     if not task.is_main_process:
         return None
-    write_report(folder, task.config, metrics, previous._asdict(), task.packages, _counts(data) | details)
+    write_report(folder, task.config, metrics, previous._asdict(), task.packages, _examples(task, data) | details)
     version = registry.publish(folder, metrics)
     shutil.rmtree(workspace)
     return version
@@ -149,8 +149,10 @@ def _evaluate_previous(task: Task, registry: Registry, data: Any) -> Evaluation:
     return Evaluation(name, metrics)
 
 
-def _counts(data: Any) -> dict[str, Any]:
-    return {"examples": {"train": len(data.train), "held_out": len(data.held_out)}}
+def _examples(task: Task, data: Any) -> dict[str, Any]:
+    digest = task.digest(data)
+    counts = {"train": len(data.train), "held_out": len(data.held_out)}
+    return {"examples": counts | ({"sha256": digest} if digest else {})}
 
 
 def _describe(data: Any) -> str:

@@ -159,6 +159,10 @@ class TrainingTask(ABC, Generic[ConfigT, DataT, ModelT]):
     def evaluate(self, model: ModelT, data: DataT) -> dict[str, float]:
         """Return the metrics of a model on the held-out examples."""
 
+    def digest(self, data: DataT) -> str | None:
+        """Return the SHA-256 of the examples for the report, or None."""
+        return None
+
     def details(self, model: ModelT) -> dict[str, Any]:
         """Return more to write to the report of a trained model, as JSON types."""
         return {}

@@ -24,11 +24,9 @@ from ..backends.torch import choose_device
 from ..errors import InvalidInputError, ModelUnavailableError
 from .callbacks import ProgressLines
 from .dataset import Examples, read_examples
+from .report import CURVES_FILE
 from .task import WORKSPACE, TrainingTask
 from .trainer_config import TrainerConfig
-
-CURVES_FILE = "training.png"
-"""Picture of the losses, in the folder of a version."""
 
 
 class BaseLearner(ABC):
@@ -105,6 +103,10 @@ class TransformersTraining(TrainingTask[ConfigT, Examples, BaseLearner]):
     def load_data(self, cache: Path) -> Examples:
         """Read the examples that the configuration names."""
         return read_examples(self.config, cache)
+
+    def digest(self, data: Examples) -> str | None:
+        """Return the SHA-256 of all examples, in order."""
+        return data.digest
 
     def train(self, data: Examples, workspace: Path) -> BaseLearner:
         """Train the base model, or resume an interrupted training."""
