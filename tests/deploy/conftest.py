@@ -21,7 +21,13 @@ SETS: dict[str, dict[str, Answer]] = {
         "training": "scheduled",
         "weights": "bucket",
     },
-    "download": {"weights": "volume", "runtime": "torch", "accelerator": "cu130", "training": "manual"},
+    "download": {
+        "weights": "volume",
+        "runtime": "torch",
+        "accelerator": "cu130",
+        "training": "manual",
+        "services": ["monitoring"],
+    },
     "export": {"weights": "volume"},
     "own weights": {"hf_model": "", "training": "none"},
 }
@@ -31,6 +37,9 @@ OVERLAYS = ("dev", "prod")
 
 EXTRA = "all"
 """An overlay that names every component of its project but `dev`."""
+
+WEIGHTS = {"name": "my-project-weights", "newName": "registry.example.org/weights", "digest": "sha256:" + "1" * 64}
+"""The image of the component `image-volume`, as an overlay names it."""
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +54,7 @@ def overlays(projects: dict[str, Tree]) -> dict[str, list[Resource]]:
     """Return the resources of each overlay of each project, by `PROJECT/OVERLAY`."""
     need_program("kubectl")
     for tree in projects.values():
-        _write_extra(tree.path / "deploy/kubernetes")
+        write_overlay(tree.path / "deploy/kubernetes", EXTRA)
     return {
         f"{name}/{overlay}": kustomize(tree.path / "deploy/kubernetes/overlays" / overlay)
         for name, tree in projects.items()
@@ -53,9 +62,17 @@ def overlays(projects: dict[str, Tree]) -> dict[str, list[Resource]]:
     }
 
 
-def _write_extra(folder: Path) -> None:
+def component_names(folder: Path) -> list[str]:
+    """Return the components of a project's folder `deploy/kubernetes` but `dev`."""
+    return sorted(path.name for path in (folder / "components").iterdir() if path.name != "dev")
+
+
+def write_overlay(folder: Path, name: str, *components: str) -> Path:
+    """Write an overlay like production's with these components, or with all, and return its folder."""
     overlay = yaml.safe_load((folder / "overlays/prod/kustomization.yaml").read_text())
-    names = sorted(path.name for path in (folder / "components").iterdir() if path.name != "dev")
-    overlay["components"] = [f"../../components/{name}" for name in names]
-    (folder / "overlays" / EXTRA).mkdir()
-    (folder / "overlays" / EXTRA / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    overlay["components"] = [f"../../components/{each}" for each in components or component_names(folder)]
+    overlay["images"].append(WEIGHTS)
+    written = folder / "overlays" / name
+    written.mkdir()
+    (written / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    return written

@@ -16,9 +16,10 @@ Resource: TypeAlias = dict[str, Any]
 Reference: TypeAlias = tuple[str, str]
 """Kind and name."""
 
-WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
+WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob", "TrainingRuntime")
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
+DIGEST = re.compile("@sha256:[0-9a-f]{64}$")
 QUANTITY = re.compile(r"(\d+|\d+\.\d+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
 UNITS = {unit: Decimal(1000) ** power for power, unit in enumerate(["", "k", "M", "G", "T", "P", "E"])}
 UNITS |= {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate(["", "K", "M", "G", "T", "P", "E"]) if unit}
@@ -53,7 +54,12 @@ def kustomize(folder: Path) -> list[Resource]:
 def pod_template(workload: Resource) -> Resource:
     """Return the template of the pods of a workload: their metadata and specification."""
     spec = workload["spec"]
-    return (spec["jobTemplate"]["spec"] if workload["kind"] == "CronJob" else spec)["template"]
+    if workload["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    elif workload["kind"] == "TrainingRuntime":
+        [nodes] = spec["template"]["spec"]["replicatedJobs"]
+        spec = nodes["template"]["spec"]
+    return spec["template"]
 
 
 def containers(pod: Resource) -> list[Resource]:
@@ -88,6 +94,7 @@ def problems(resources: list[Resource], given: frozenset[Reference] = frozenset(
             _workload(each, known) if kind in WORKLOADS else (),
             _selection(each, resources, pods),
             _targets(each, known),
+            _backends(each, resources),
         )
         found += [f"{kind} {name}: {problem}" for problem in checks]
     scaled = Counter(_scaled(each) for each in resources if each["kind"] in ("HorizontalPodAutoscaler", "ScaledObject"))
@@ -148,6 +155,9 @@ def _workload(workload: Resource, known: frozenset[Reference]) -> Iterator[str]:
     mounted = {mount["name"] for each in containers(pod) for mount in each.get("volumeMounts", [])}
     yield from (f"mounts {name}, which is no volume" for name in mounted - volumes.keys())
     yield from (f"no container mounts the volume {name}" for name in volumes.keys() - mounted)
+    for name, volume in volumes.items():
+        if "image" in volume and not DIGEST.search(volume["image"]["reference"]):
+            yield f"the volume {name} is an image without a digest"
     ports = [port.get("name", "") for each in containers(pod) for port in each.get("ports", [])]
     yield from (f"the port name {name!r} is not valid" for name in ports if not PORT_NAME.fullmatch(name))
     yield from (f"two ports are called {name}" for name, count in Counter(ports).items() if count > 1)
@@ -238,14 +248,14 @@ def _selection(resource: Resource, resources: list[Resource], pods: list[Resourc
         selectable = [each for each in resources if each["kind"] == "Service"]
     else:
         return
-    selected = [each for each in selectable if _selects(selector, each["metadata"].get("labels", {}))]
+    selected = [each for each in selectable if selects(selector, each["metadata"].get("labels", {}))]
     if not selected:
         yield f"selects nothing with {selector}"
     opened = {port for each in selected for port in _ports(each)}
     yield from (f"port {port} does not exist" for port in ports if port not in opened)
 
 
-def _selects(selector: Resource, labels: dict[str, str]) -> bool:
+def selects(selector: Resource, labels: dict[str, str]) -> bool:
     """Return whether a selector with labels and expressions of the operator In matches these labels."""
     expressions = selector.get("matchExpressions", [])
     assert all(each["operator"] == "In" for each in expressions)
@@ -268,7 +278,7 @@ def _scaled(resource: Resource) -> str:
 
 
 def _targets(resource: Resource, known: frozenset[Reference]) -> Iterator[str]:
-    """Check what a resource names: the workload that it scales, the Services that it leads to."""
+    """Check what a resource names: the workload that it scales."""
     if resource["kind"] in ("HorizontalPodAutoscaler", "ScaledObject"):
         target = resource["spec"]["scaleTargetRef"]
         if (target.get("kind", "Deployment"), target["name"]) not in known:
@@ -277,13 +287,21 @@ def _targets(resource: Resource, known: frozenset[Reference]) -> Iterator[str]:
         high = resource["spec"].get("maxReplicas", resource["spec"].get("maxReplicaCount"))
         if low > high:
             yield f"has at least {low} and at most {high} replicas"
-    if resource["kind"] == "Ingress":
-        for rule in resource["spec"]["rules"]:
-            for path in rule["http"]["paths"]:
-                if ("Service", path["backend"]["service"]["name"]) not in known:
-                    yield f"leads to {path['backend']['service']['name']}, which is no Service"
-    if resource["kind"] == "HTTPRoute":
-        for rule in resource["spec"]["rules"]:
-            for backend in rule.get("backendRefs", []):
-                if ("Service", backend["name"]) not in known:
-                    yield f"leads to {backend['name']}, which is no Service"
+
+
+def _backends(resource: Resource, resources: list[Resource]) -> Iterator[str]:
+    """Check the Services that a route from outside leads to, and their ports."""
+    if resource["kind"] not in ("Ingress", "HTTPRoute"):
+        return
+    backends: list[tuple[str, object]] = []
+    for rule in resource["spec"]["rules"]:
+        for path in rule.get("http", {}).get("paths", []):
+            service = path["backend"]["service"]
+            backends.append((service["name"], service["port"].get("name", service["port"].get("number"))))
+        backends += [(each["name"], each["port"]) for each in rule.get("backendRefs", [])]
+    services = {each["metadata"]["name"]: _ports(each) for each in resources if each["kind"] == "Service"}
+    for name, port in backends:
+        if name not in services:
+            yield f"leads to {name}, which is no Service"
+        elif port not in services[name]:
+            yield f"leads to port {port}, which {name} does not have"

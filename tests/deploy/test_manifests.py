@@ -17,7 +17,12 @@ from tests.trees import Tree
 
 RELEASES = ("1.34", "1.35", "1.36", "1.37")
 
-CUSTOM = ("keda.sh/v1alpha1", "monitoring.coreos.com/v1")
+CUSTOM = (
+    "gateway.networking.k8s.io/v1",
+    "keda.sh/v1alpha1",
+    "monitoring.coreos.com/v1",
+    "trainer.kubeflow.org/v1alpha1",
+)
 """Custom resources, which the schemas of Kubernetes do not have."""
 
 SECRETS = frozenset({("Secret", "passwords"), ("Secret", "trainer-passwords")})
@@ -96,6 +101,16 @@ MISTAKES: dict[str, Callable[[list[Resource]], object]] = {
         one("HorizontalPodAutoscaler", it) | {"metadata": {"name": "other", "namespace": "my-project"}}
     ),
     "is there twice": lambda it: it.append(one("ServiceAccount", it)),
+    "HTTPRoute api: leads to web": lambda it: one("HTTPRoute", it)["spec"]["rules"][0]["backendRefs"][0].update(
+        name="web"
+    ),
+    "HTTPRoute api: leads to port 8000": lambda it: one("HTTPRoute", it)["spec"]["rules"][0]["backendRefs"][0].update(
+        port=8000
+    ),
+    "Ingress api: leads to port web": lambda it: one("Ingress", it)["spec"]["rules"][0]["http"]["paths"][0]["backend"][
+        "service"
+    ].update(port={"name": "web"}),
+    "image without a digest": lambda it: api(it)["volumes"][0].update(image={"reference": "weights:1.0.0"}),
     "no DNS label": lambda it: one("ServiceAccount", it)["metadata"].update(name="My_App"),
     "has no namespace": lambda it: one("Service", it)["metadata"].pop("namespace"),
 }
@@ -106,7 +121,7 @@ MISTAKES: dict[str, Callable[[list[Resource]], object]] = {
 def test_a_mistake_is_found(
     overlays: dict[str, list[Resource]], sentence: str, mistake: Callable[[list[Resource]], object]
 ) -> None:
-    resources = copy.deepcopy(overlays["api/prod"])
+    resources = copy.deepcopy(overlays["api/all"])
     mistake(resources)
     found = problems(resources, SECRETS)
     assert any(sentence in each for each in found), found
