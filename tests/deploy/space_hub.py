@@ -21,12 +21,31 @@ class SpaceHub(LocalServer):
         self.created: list[dict[str, Any]] = []
         self.files: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
+        self.buckets: dict[str, str] = {}
+        """Visibility of each bucket."""
+        self.volumes: list[dict[str, Any]] = []
+        self.restarts = 0
+        """How often the volumes of the Space were set, each of which restarts it."""
 
 
 class Handler(BaseHTTPRequestHandler):
     """Answers one request per connection."""
 
     server: SpaceHub  # pyrefly: ignore[bad-override-mutable-attribute]
+
+    def do_GET(self) -> None:
+        """Tell what the Space runs with; nothing else can be read."""
+        if self.path.endswith("/runtime"):
+            self.answer(200, {"stage": "RUNNING", "volumes": self.server.volumes or None})
+        else:
+            self.answer(404, {"error": "Repository not found"})
+
+    def do_PUT(self) -> None:
+        """Set the volumes of the Space."""
+        assert self.path.endswith("/volumes")
+        self.server.volumes = json.loads(read_body(self))["volumes"]
+        self.server.restarts += 1
+        self.answer(200, {})
 
     def do_POST(self) -> None:
         """Answer a request that writes."""
@@ -42,6 +61,11 @@ class Handler(BaseHTTPRequestHandler):
             hub.created.append(asked)
             name = f"{asked['organization']}/{asked['name']}"
             self.answer(409 if exists else 200, {"url": f"{hub.address}/spaces/{name}"})
+        elif self.path.startswith("/api/buckets/"):
+            name = self.path.removeprefix("/api/buckets/")
+            exists = name in hub.buckets
+            hub.buckets.setdefault(name, json.loads(body)["visibility"])
+            self.answer(409 if exists else 200, {"url": f"{hub.address}/buckets/{name}"})
         elif self.path.endswith("/secrets"):
             secret = json.loads(body)
             hub.secrets[secret["key"]] = secret["value"]

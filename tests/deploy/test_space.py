@@ -14,15 +14,24 @@ from tests.conftest import need_program
 from tests.deploy.space_hub import TOKEN, SpaceHub
 from tests.program import run
 from tests.trees import Tree, rendered
+from tests.workflows import GITHUB, GITLAB, gitlab_jobs
 
 SPACE, IMAGE = "me/demo", "ghcr.io/me/my-project:1.2.3"
 
 
 @pytest.fixture(scope="module")
-def tree(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """Return a project that is published as a Space."""
+def trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tree]:
+    """Return a project that is published as a Space for each kind of pipeline."""
+    kinds = ("github", "gitlab")
     answers = {"deploy": ["hf-space"], "hf_model": "me/model", "project_name": "It's a: name"}
-    return rendered([answers], template, tmp_path_factory.mktemp("space"))[0]
+    made = rendered([{**answers, "ci": ci} for ci in kinds], template, tmp_path_factory.mktemp("space"))
+    return dict(zip(kinds, made, strict=True))
+
+
+@pytest.fixture(scope="module")
+def tree(trees: dict[str, Tree]) -> Tree:
+    """Return one of them."""
+    return trees["github"]
 
 
 def publish(tree: Tree, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -67,6 +76,25 @@ def test_keys_become_a_secret(tree: Tree) -> None:
     assert next(iter(hub.secrets)).endswith("_API_KEYS")
 
 
+def test_a_bucket_is_attached_once_beside_other_volumes(tree: Tree) -> None:
+    other = {"type": "model", "source": "me/model", "mountPath": "/models", "readOnly": True}
+    with SpaceHub() as hub:
+        hub.volumes = [other, {"type": "bucket", "source": "me/old", "mountPath": "/app/data"}]
+        for _ in range(2):
+            done = publish(tree, SPACE, IMAGE, "--bucket", "me/data", HF_ENDPOINT=hub.address, HF_TOKEN=TOKEN)
+            assert (done.returncode, done.stdout) == (0, f"{hub.address}/spaces/{SPACE}\n"), done.stderr
+    assert hub.buckets == {"me/data": "private"}
+    assert hub.volumes == [other, {"type": "bucket", "source": "me/data", "mountPath": "/app/data"}]
+    assert hub.restarts == 1
+
+
+def test_the_verb_attaches_a_bucket_only_if_one_is_named(tree: Tree) -> None:
+    planned = [need_program("make"), "--dry-run", "space", f"SPACE={SPACE}", f"IMAGE={IMAGE}"]
+    assert "--bucket" not in run(planned, cwd=tree.path).stdout
+    attached = run([*planned, "BUCKET=me/data"], cwd=tree.path).stdout
+    assert f'publish.py "{SPACE}" "{IMAGE}" --bucket "me/data"' in attached
+
+
 @pytest.mark.parametrize(
     ("arguments", "token", "status", "sentence"),
     [
@@ -78,12 +106,13 @@ def test_keys_become_a_secret(tree: Tree) -> None:
         (("demo", IMAGE), TOKEN, 200, "SPACE is 'demo'; write OWNER/NAME"),
         (("me/a--b", IMAGE), TOKEN, 200, "SPACE is 'me/a--b', which is no name of a repository on the hub"),
         (("", IMAGE), TOKEN, 200, "SPACE is ''; write OWNER/NAME"),
+        ((SPACE, IMAGE, "--bucket", "data"), TOKEN, 200, "BUCKET is 'data'; write OWNER/NAME"),
         ((SPACE, "my-project"), TOKEN, 200, "IMAGE is 'my-project'; write its whole address"),
         ((SPACE, "my-project:1"), TOKEN, 200, "IMAGE is 'my-project:1'; write its whole address"),
         ((SPACE, f"{IMAGE}\nRUN id"), TOKEN, 200, "write its whole address"),
     ],
 )
-def test_a_mistake_is_one_line(tree: Tree, arguments: tuple[str, str], token: str, status: int, sentence: str) -> None:
+def test_a_mistake_is_one_line(tree: Tree, arguments: tuple[str, ...], token: str, status: int, sentence: str) -> None:
     with SpaceHub(status) as hub:
         done = publish(tree, *arguments, HF_ENDPOINT=hub.address, HF_TOKEN=token)
     assert done.returncode == 1
@@ -110,3 +139,80 @@ def test_the_project_itself_installs_what_publishing_needs(
     assert any(str(each).startswith("huggingface-hub") for each in groups["dev"])
     planned = run([need_program("make"), "--dry-run", "space"], cwd=project.path).stdout
     assert ".venv/bin/python deploy/hf-space/publish.py" in planned
+
+
+DOCKER = """#!/bin/sh
+# The engine of the pipeline, as far as it publishes: notes what it is asked, and runs what the development image would.
+echo "$@" >> "$DOCKER_LOG"
+case "$1" in
+  login) grep -qx "$EXPECTED_PASSWORD" ;;
+  compose) shift 7; exec "$PYTHON" "$@" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_the_pipeline_pushes_the_image_and_publishes_the_space(trees: dict[str, Tree], tmp_path: Path, ci: str) -> None:
+    project = trees[ci]
+    log = tmp_path / "log"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/docker").write_text(DOCKER)
+    (tmp_path / "bin/docker").chmod(0o755)
+    (project.path / "docker/smoke.sh").write_text("#!/bin/sh\n")  # other tests run it
+    variables = {
+        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+        "DOCKER_LOG": str(log),
+        "PYTHON": sys.executable,
+        "EXPECTED_PASSWORD": "a-password",
+        "GITHUB_ACTOR": "me",
+        "GITHUB_REPOSITORY": "Me/My-Project",
+        "GITHUB_SHA": "0" * 40,
+        "GITHUB_TOKEN": "a-password",
+        "CI_COMMIT_SHA": "0" * 40,
+        "CI_REGISTRY": "registry.example",
+        "CI_REGISTRY_IMAGE": "registry.example/me/my-project",
+        "CI_REGISTRY_PASSWORD": "a-password",
+        "CI_REGISTRY_USER": "me",
+        "HF_HOME": str(tmp_path / "none"),
+        "SPACE": SPACE,
+    }
+    with SpaceHub() as hub:
+        command = publishing(project)
+        environment = {**os.environ, **variables, "HF_ENDPOINT": hub.address, "HF_TOKEN": TOKEN}
+        done = run(["bash", "-e", "-c", command], cwd=project.path, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    image = f"{'ghcr.io' if ci == 'github' else 'registry.example'}/me/my-project:{'0' * 40}"
+    assert hub.files["Dockerfile"].startswith(f"FROM {image}\n")
+    asked = log.read_text()
+    assert f"push --quiet {image}\n" in asked
+    assert "a-password" not in asked and TOKEN not in asked + done.stdout + done.stderr
+
+
+def publishing(project: Tree) -> str:
+    """Return the command of a pipeline that publishes the Space."""
+    if (project.path / GITLAB).exists():
+        [command] = gitlab_jobs(project.path / GITLAB)["space"]["script"]
+        return command
+    jobs = yaml.safe_load((project.path / GITHUB / "space.yml").read_text())["jobs"]
+    return jobs["space"]["steps"][-1]["run"]
+
+
+@pytest.mark.parametrize(("token", "space", "ready"), [(TOKEN, SPACE, True), ("", SPACE, False), (TOKEN, "", False)])
+def test_github_skips_the_space_with_a_notice(tree: Tree, tmp_path: Path, token: str, space: str, ready: bool) -> None:
+    workflow = yaml.safe_load((tree.path / GITHUB / "space.yml").read_text())
+    assert workflow["permissions"] == {}
+    assert workflow["jobs"]["space"]["permissions"] == {"contents": "read", "packages": "write"}
+    [step] = workflow["jobs"]["check"]["steps"]
+    outputs = tmp_path / "outputs"
+    environment = {**os.environ, "HF_TOKEN": token, "SPACE": space, "GITHUB_OUTPUT": str(outputs)}
+    done = run(["bash", "-e", "-c", step["run"]], env=environment)
+    assert done.returncode == 0
+    assert outputs.exists() == ready and ("::notice::no Space is published" in done.stdout) == (not ready)
+
+
+def test_gitlab_skips_the_space_with_a_sentence(trees: dict[str, Tree]) -> None:
+    project = trees["gitlab"]
+    environment = {**os.environ, "HF_TOKEN": "", "SPACE": SPACE}
+    done = run(["bash", "-e", "-c", publishing(project)], cwd=project.path, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "no Space is published: set the variables HF_TOKEN and SPACE\n"
