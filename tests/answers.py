@@ -43,7 +43,7 @@ def values() -> "OrderedDict[str, list[Any]]":
         runtime=sorted({runtime for task in TASKS.values() for runtime in task["runtimes"]}),
         interfaces=[["cli"], ["api"], ["cli", "api"], ["api", "worker"], ["cli", "api", "worker"]],
         services=[[], ["postgres"], ["bucket"], ["monitoring"], ["postgres", "bucket", "monitoring"]],
-        deploy=[[], ["kubernetes"], ["hf-space"]],
+        deploy=[[], ["kubernetes"], ["hf-space"], ["slurm"]],
         training_schedule=["0 2 * * 0", "*/30 6-18 * * MON-FRI"],
         hf_model=["default", "", "an-org/a_model.v2"],
         image_registry=["", "registry.example.org:5000/mirror"],
@@ -64,7 +64,7 @@ def possible(row: dict[str, Any]) -> bool:
 
 def _agree(row: dict[str, Any]) -> bool:
     task, version = row["hf_task"], row["torch_version"]
-    services, interfaces = row.get("services", []), row.get("interfaces", ["api", "worker"])
+    services, interfaces = row.get("services", []), row.get("interfaces", ["cli", "api", "worker"])
     if "postgres" in services and "worker" not in interfaces:
         return False
     if "bucket" in services and "worker" not in interfaces and row.get("training", "manual") == "none":
@@ -75,6 +75,8 @@ def _agree(row: dict[str, Any]) -> bool:
     if "kubernetes" in row.get("deploy", []) and ("api" not in interfaces or local):
         return False
     if "hf-space" in row.get("deploy", []) and ("api" not in interfaces or "postgres" in services):
+        return False
+    if "slurm" in row.get("deploy", []) and "cli" not in interfaces:
         return False
     if row.get("weights") == "bucket" and task != "custom" and row.get("hf_model", "default") != "":
         trains = row.get("training", "manual") != "none" and row.get("runtime", "torch") == "torch"

@@ -50,6 +50,7 @@ SETS: dict[str, dict[str, Answer]] = {
         **named("slipway-test-seeded"),
     },
     "kubernetes": {**SMALL, "deploy": ["kubernetes"], **named("slipway-test-kubernetes")},
+    "slurm": {**SMALL, "preset": "cli", "deploy": ["slurm"], **named("slipway-test-slurm")},
     "replaced": {**SMALL, **named("slipway-test-replaced")},
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},
 }

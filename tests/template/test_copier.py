@@ -37,6 +37,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"preset": "platform", "services": "[]", "deploy": "[kubernetes]"}, ["deploy", "kubernetes", "add postgres"]),
     ({"preset": "cli", "deploy": "[hf-space]"}, ["deploy", "hf-space", "interfaces has none"]),
     ({"preset": "platform", "deploy": "[hf-space]"}, ["deploy", "hf-space", "postgres is another one"]),
+    ({"interfaces": "[api]", "deploy": "[slurm]"}, ["deploy", "slurm", "add cli"]),
     ({"weights": "bucket"}, ["weights", "bucket", "choose services with bucket"]),
     ({"preset": "platform", "services": "[bucket]", "training": "none", "weights": "bucket"}, ["weights", "is none"]),
     ({"training": "manual"}, ["training", "manual", "onnx", "choose runtime torch"]),

@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pyarrow.parquet
 import pytest
 from example import INPUTS, REFUSED
 
+from my_project import components
 from my_project.cli import predict
 from my_project.cli.program import main
 
@@ -138,6 +140,72 @@ def test_a_dry_run_writes_nothing(run: Run, texts: list[str], tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert f"would predict {len(texts)} records" in done.stderr.decode()
     assert not (tmp_path / "out.txt").exists()
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make a chunk of 16 records."""
+    monkeypatch.setenv("MY_PROJECT_MAX_BATCH_SIZE", "1")
+    components.get_settings.cache_clear()
+    yield
+    components.get_settings.cache_clear()
+
+
+@pytest.fixture
+def long_file(texts: list[str], refused: str, tmp_path: Path, small_chunks: None) -> Path:
+    """Return a file of four chunks, in which some records are bad, the first one too."""
+    rows = [json.dumps({"text": texts[number % len(texts)], "id": number}) for number in range(60)]
+    source = tmp_path / "long.jsonl"
+    source.write_text("\n".join(["{", *rows, json.dumps({"text": refused})]))
+    return source
+
+
+@pytest.mark.parametrize("ending", ["txt", "jsonl", "csv", "parquet"])
+def test_merged_shards_are_the_file_of_a_single_run(run: Run, long_file: Path, tmp_path: Path, ending: str) -> None:
+    single, merged = tmp_path / f"single.{ending}", tmp_path / f"merged.{ending}"
+    expected = run("--input", long_file, "--output", single)
+    for shard in ("5/5", "1/5", "3/5", "4/5", "2/5"):  # the fifth has nothing to do
+        done = run("--input", long_file, "--output", merged, "--shard", shard)
+        assert done.returncode == 0, done.stderr
+        assert not merged.exists()
+    done = run("--input", long_file, "--output", merged, "--merge", 5)
+    assert (done.returncode, expected.returncode) == (1, 1)
+    assert done.stderr.splitlines()[:-1] == expected.stderr.splitlines()[:-1]
+    assert merged.read_bytes() == single.read_bytes()
+    assert not list(tmp_path.glob("merged*.parts"))
+
+
+def test_a_merge_names_the_shards_that_it_cannot_use(run: Run, long_file: Path, tmp_path: Path) -> None:
+    files = ("--input", long_file, "--output", tmp_path / "out.jsonl")
+    assert b"run these shards of 2 again: 1, 2" in run(*files, "--merge", 2).stderr
+    assert run(*files, "--shard", "2/2").returncode == 0
+    assert b"run these shards of 2 again: 1\n" in run(*files, "--merge", 2).stderr
+    assert run(*files, "--shard", "1/2", "--column", "other").returncode == 0
+    assert b"1-of-2.jsonl: of another input or other options" in run(*files, "--merge", 2).stderr
+    assert run(*files, "--shard", "1/2").returncode == 0
+    part = tmp_path / "out.jsonl.parts/1-of-2.jsonl"
+    whole = part.read_text()
+    for damaged, sentence in [
+        (whole[:-10], "damaged; run this shard again"),
+        (whole[: whole.rindex("\n[")] + "\n", "of the input; run all shards again"),
+        (re.sub('"model":"[^"]*', '"model":"another', whole), "of two models, "),
+    ]:
+        part.write_text(damaged)
+        done = run(*files, "--merge", 2)
+        assert done.returncode == 1
+        assert sentence in done.stderr.decode().splitlines()[-1]
+        assert not (tmp_path / "out.jsonl").exists()
+    part.write_text(whole)
+    assert run(*files, "--merge", 2).returncode == 1
+    assert (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1/501", "a", "1/2/3", "-1/2"])
+def test_a_shard_that_does_not_exist_is_refused(run: Run, long_file: Path, tmp_path: Path, shard: str) -> None:
+    done = run("--input", long_file, "--output", tmp_path / "out.jsonl", f"--shard={shard}")
+    assert done.returncode == 1
+    assert "is no shard: write 3/8" in done.stderr.decode()
+    assert not list(tmp_path.glob("out*"))
 
 
 def test_an_interrupted_run_leaves_no_half_of_a_file(texts: list[str], tmp_path: Path) -> None:
