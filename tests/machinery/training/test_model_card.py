@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 
 from my_project.registry.store import StoredFile, Version
 from my_project.training.model_card import PIPELINE, model_card
-from my_project.training.report import BaseOfTraining, Report, UsedExamples, read_report
+from my_project.training.read_report import BaseOfTraining, Report, UsedExamples, read_report
 
 METRICS = {"loss": 0.25, "accuracy": 0.875}
 VERSION = Version(

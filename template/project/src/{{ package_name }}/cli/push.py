@@ -18,7 +18,8 @@ def push(
     from .. import components
     from ..registry import hub
     from ..training.model_card import model_card
-    from ..training.report import CURVES_FILE, REPORT_FILE, read_report
+    from ..training.read_report import read_report
+    from ..training.report import CURVES_FILE, REPORT_FILE
 
     hub.check_name(repository)
     settings = components.get_settings()
