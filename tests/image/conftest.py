@@ -1,15 +1,17 @@
 """Images of generated projects: built once for each set of answers, removed at the end."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from pytest_copie.plugin import Copie
 
 from tests.answers import TASKS, Answer
 from tests.conftest import MINILM, TORCH_INDEX
-from tests.engine import address, attempt, build, need_engine
+from tests.engine import address, attempt, build, docker, need_engine, started
 from tests.hub import Hub
 from tests.releases import commit, git
 
@@ -51,11 +53,20 @@ SETS: dict[str, dict[str, Answer]] = {
     },
     "kubernetes": {**SMALL, "deploy": ["kubernetes"], **named("slipway-test-kubernetes")},
     "slurm": {**SMALL, "preset": "cli", "deploy": ["slurm"], **named("slipway-test-slurm")},
+    "publish": {**SMALL, "ci": "gitlab", "deploy": ["ghcr"], **named("slipway-test-publish")},
     "replaced": {**SMALL, **named("slipway-test-replaced")},
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},
 }
 PORT = 48193
 """Preferred port of the stand-in of the hub: builds with another address miss the cache of earlier ones."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A container registry with one account, somebody:secret: its address on this machine, and that for containers."""
+
+    outside: str
+    inside: str
 
 
 @dataclass(frozen=True)
@@ -114,6 +125,20 @@ def tags() -> Iterator[list[str]]:
     yield names
     if names:
         attempt("image", "rm", "--force", *names)
+
+
+@pytest.fixture(scope="module")
+def registry(engine: None, tmp_path_factory: pytest.TempPathFactory, tags: list[str]) -> Iterator[Registry]:
+    """Yield a container registry."""
+    tags.append("slipway-test-registry")
+    folder = tmp_path_factory.mktemp("registry")
+    shutil.copy(Path(__file__).parent / "registry.dockerfile", folder / "Dockerfile")
+    done = build(folder, "--tag=slipway-test-registry")
+    assert done.returncode == 0, done.output
+    with started("slipway-test-registry", port=5000) as running:
+        running.until(lambda: httpx.get(f"{running.url}/v2/").status_code == 401, "listening")
+        address = docker("inspect", "--format={{.NetworkSettings.IPAddress}}", running.name).stdout.strip()
+        yield Registry(running.url.removeprefix("http://"), f"{address}:5000")
 
 
 @pytest.fixture(scope="session")

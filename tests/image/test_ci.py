@@ -2,7 +2,6 @@
 
 import base64
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,11 +9,11 @@ import httpx
 import pytest
 from pytest_copie.plugin import Copie
 
-from tests.answers import ROOT
 from tests.conftest import rows
-from tests.engine import attempt, build, docker, started
+from tests.engine import attempt, build, docker
 from tests.hosted import NOT_RUN, RUN, Hosted, every_command, expressions, nameless, shell
 from tests.hub import TOKEN, Hub
+from tests.image.conftest import Registry
 from tests.program import run
 from tests.releases import git
 from tests.trees import Tree
@@ -102,22 +101,9 @@ def test_github_tests_a_project_with_a_gpu_on_the_runner_itself(
     assert runner.artifacts == ["coverage.xml"]
 
 
-@pytest.fixture
-def registry(engine: None, tmp_path: Path, tags: list[str]) -> Iterator[str]:
-    """Yield the address of a container registry with one account, somebody:secret."""
-    tags.append("slipway-test-registry")
-    (tmp_path / "registry").mkdir()
-    shutil.copy(ROOT / "tests/image/registry.dockerfile", tmp_path / "registry/Dockerfile")
-    done = build(tmp_path / "registry", "--tag=slipway-test-registry")
-    assert done.returncode == 0, done.output
-    with started("slipway-test-registry", port=5000) as running:
-        running.until(lambda: httpx.get(f"{running.url}/v2/").status_code == 401, "listening")
-        yield running.url.removeprefix("http://")
-
-
 @pytest.mark.exhaustive
 def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
-    checkout: Callable[[str], Path], registry: str, clean: Callable[[Path], None], tmp_path: Path
+    checkout: Callable[[str], Path], registry: Registry, clean: Callable[[Path], None], tmp_path: Path
 ) -> None:
     folder = checkout("gitlab")
     clean(folder)
@@ -129,8 +115,8 @@ def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
     (login / "cli-plugins").symlink_to(usual / "cli-plugins")
     given = {
         "CI_COMMIT_SHA": "0" * 40,
-        "CI_REGISTRY": registry,
-        "CI_REGISTRY_IMAGE": f"{registry}/a-group/a-project",
+        "CI_REGISTRY": registry.outside,
+        "CI_REGISTRY_IMAGE": f"{registry.outside}/a-group/a-project",
         "CI_REGISTRY_PASSWORD": "secret",
         "CI_REGISTRY_USER": "somebody",
         "DOCKER_CONFIG": str(login),
@@ -142,7 +128,7 @@ def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
             shell(folder, command, variables | given)
     assert (folder / jobs["test"]["artifacts"]["paths"][0]).stat().st_size > 0
     account = {"Authorization": f"Basic {base64.b64encode(b'somebody:secret').decode()}"}
-    cached = httpx.get(f"http://{registry}/v2/a-group/a-project/cache/tags/list", headers=account).json()
+    cached = httpx.get(f"http://{registry.outside}/v2/a-group/a-project/cache/tags/list", headers=account).json()
     assert sorted(cached["tags"]) == ["dev", "prod"]
 
 

@@ -1,0 +1,276 @@
+"""Images are published to a real registry with the programs of GitLab's job, signed with a key, and verified."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.engine import attempt, build
+from tests.hosted import RUN, expressions, nameless
+from tests.image.conftest import SMALL, Registry
+from tests.releases import commit, git
+from tests.trees import Tree, rendered
+from tests.workflows import GITHUB, GITLAB, github_jobs, gitlab_jobs
+
+pytestmark = [pytest.mark.image, pytest.mark.exhaustive]
+
+TOOLS = "slipway-test-publish-tools"
+ACCOUNT = ("somebody", "secret")
+PASSWORD = "of the key"
+TINY = "FROM scratch AS prod\nARG VERSION REVISION\nCOPY README.md /\nLABEL version=$VERSION revision=$REVISION\n"
+
+
+@dataclass
+class Publisher:
+    """A job that publishes a project: a container with its programs and with the engine of this machine."""
+
+    project: Path
+    registry: Registry
+    image: str
+    folder: Path
+
+    def run(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the job in the folder of the project, logged in unless DOCKER_CONFIG says otherwise."""
+        given = {
+            "COSIGN_KEY": "/keys/cosign.key",
+            "COSIGN_PASSWORD": PASSWORD,
+            "IMAGE": f"{self.registry.inside}/{self.image}",
+            "DOCKER_CONFIG": "/keys/docker",
+            **variables,
+        }
+        return attempt(
+            "run",
+            "--rm",
+            f"--volume={self.project}:/builds/project",
+            f"--volume={self.folder}:/keys",
+            f"--volume={self.folder / 'registries.conf'}:/etc/containers/registries.conf.d/test.conf",
+            f"--volume={os.environ.get('DOCKER_SOCKET', '/var/run/docker.sock')}:/var/run/docker.sock",
+            *(f"--env={name}" for name in given),
+            "--workdir=/builds/project",
+            TOOLS,
+            "bash",
+            "-ec",
+            command,
+            environment=given,
+        )
+
+    def publish(self, version: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Publish a version of the project."""
+        return self.run(f"python3 deploy/registry/images.py publish {version}", **variables)
+
+    def verify(self, tag: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Verify an image of the project."""
+        address = f"{self.registry.inside}/{self.image}:{tag}"
+        return self.run(f"make --silent verify IMAGE={address}", **variables)
+
+    def tag(self, version: str, text: str) -> None:
+        """Commit a change and tag it."""
+        (self.project / "README.md").write_text(text)
+        commit(self.project, f"Release {version}")
+        git(self.project, "tag", f"v{version}")
+
+    def digests(self) -> dict[str, str]:
+        """Return tag -> digest of what is published, without what cosign keeps beside it."""
+        answer = self.ask("GET", "tags/list")
+        names = answer.json()["tags"] or [] if answer.status_code == 200 else []
+        return {
+            name: self.ask("HEAD", f"manifests/{name}").headers["docker-content-digest"]
+            for name in names
+            if not name.startswith("sha256-")
+        }
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Return the registry's answer about the image."""
+        kinds = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+        headers = {"Accept": kinds, **options.pop("headers", {})}
+        url = path if path.startswith("http") else f"http://{self.registry.outside}/v2/{self.image}/{path}"
+        return httpx.request(method, url, auth=ACCOUNT, headers=headers, **options)
+
+
+@pytest.fixture(scope="module")
+def job(project: Callable[[str], Path]) -> dict[str, Any]:
+    """Return GitLab's job that publishes."""
+    return gitlab_jobs(project("publish") / GITLAB)["publish"]
+
+
+@pytest.fixture(scope="module")
+def tools(job: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Build the image in which the job runs, with what it installs."""
+    *installing, login = job["before_script"]
+    assert "docker login" in login
+    folder = tmp_path_factory.mktemp("tools")
+    steps = "".join(f"RUN {command}\n" for command in [*installing, "apt-get install --yes make"])
+    (folder / "Dockerfile").write_text(f"FROM {job['image']}\n{steps}")
+    done = build(folder, f"--tag={TOOLS}")
+    assert done.returncode == 0, done.output
+    yield
+    attempt("image", "rm", "--force", TOOLS)
+
+
+@pytest.fixture
+def publisher(project: Callable[[str], Path], registry: Registry, tools: None, tmp_path: Path) -> Publisher:
+    """Return a publisher of a project that has a key, and whose image holds a single file."""
+    git(tmp_path, "clone", "--quiet", project("publish"), "project")
+    folder = tmp_path / "keys"
+    (folder / "docker").mkdir(parents=True)
+    secret = base64.b64encode(":".join(ACCOUNT).encode()).decode()
+    (folder / "docker/config.json").write_text(json.dumps({"auths": {registry.inside: {"auth": secret}}}))
+    (folder / "registries.conf").write_text(f'[[registry]]\nlocation = "{registry.inside}"\ninsecure = true\n')
+    made = Publisher(tmp_path / "project", registry, re.sub(r"[^a-z0-9]+", "-", tmp_path.name), folder)
+    done = made.run("cd /keys && cosign generate-key-pair && mv cosign.pub /builds/project/deploy/registry")
+    assert done.returncode == 0, done.stderr
+    (made.project / "Dockerfile").write_text(TINY)
+    return made
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the only line that a failed command wrote of its own, which holds no secret."""
+    assert done.returncode != 0, done.stdout
+    assert "Traceback" not in done.stderr
+    assert PASSWORD not in done.stderr and ACCOUNT[1] not in done.stderr
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("images.py: ")]
+    return line
+
+
+@pytest.fixture(scope="module")
+def on_github(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Return a project that GitHub publishes."""
+    [tree] = rendered([{**SMALL, "deploy": ["ghcr"]}], template, tmp_path_factory.mktemp("github"))
+    return tree
+
+
+def test_both_services_publish_a_version_signed_and_verified(
+    publisher: Publisher, job: dict[str, Any], on_github: Tree
+) -> None:
+    publisher.tag("1.0.0", "First.")
+    RUN.update(nameless(command, publisher.project) for command in job["script"])
+    done = publisher.run("\n".join(job["script"]), CI_COMMIT_TAG="v1.0.0")
+    assert done.returncode == 0, done.stderr
+    first = publisher.digests()
+    commit_of = git(publisher.project, "rev-parse", "v1.0.0").strip()[:12]
+    assert set(first) == {"1.0.0", "1.0", "1", f"sha-{commit_of}"}
+    assert len(set(first.values())) == 1
+    exact = f"{publisher.registry.inside}/{publisher.image}@{first['1.0.0']}"
+    assert (publisher.project / "build.env").read_text() == f"PUBLISHED={exact}\n"
+    verified = publisher.verify("1.0.0")
+    assert verified.returncode == 0, verified.stderr
+    assert first["1.0.0"] in verified.stdout
+    image = f"{publisher.registry.inside}/{publisher.image}"
+    given = {**expressions(), "github.ref_type == 'tag' && github.ref_name || ''": "v1.0.0"}
+    for name in ("publish", "verify"):
+        jobs = github_jobs(on_github.path / GITHUB / "publish.yml", {**given, "needs.publish.outputs.image": exact})
+        [step] = [step for step in jobs[name] if step.command and step.environment.keys() & {"TAG", "PUBLISHED"}]
+        RUN.add(nameless(step.command, on_github.path))
+        variables = {**step.environment, "IMAGE": image, "GITHUB_OUTPUT": "/builds/project/output"}
+        done = publisher.run(step.command, **variables)
+        assert done.returncode == 0, done.stderr
+        exact = f"{image}@{publisher.digests()['1']}"
+        assert (publisher.project / "output").read_text() == f"image={exact}\n"
+    assert exact in done.stdout
+    index = publisher.ask("GET", "manifests/1.0.0").json()
+    built = {each["platform"]["architecture"]: each["digest"] for each in index["manifests"]}
+    assert set(built) == {"amd64", "arm64"}
+    assert first["1.0.0"] == built["amd64"]  # which GitLab built alone
+
+
+def test_tags_stay_at_the_newest_and_what_is_unchanged_is_not_published_again(publisher: Publisher) -> None:
+    for version in ("1.0.0", "1.1.0", "1.0.1", "2.0.0-rc.1"):
+        publisher.tag(version, version)
+        done = publisher.publish(version)
+        assert done.returncode == 0, done.stderr
+    found = publisher.digests()
+    assert {name for name in found if not name.startswith("sha-")} == {
+        *("1.0.0", "1.0.1", "1.0", "1.1.0", "1.1", "1", "2.0.0-rc.1")
+    }
+    assert found["1"] == found["1.1"] == found["1.1.0"]
+    assert found["1.0"] == found["1.0.1"] != found["1.0.0"]
+    signatures = f"manifests/{found['1'].replace(':', '-')}.sig"
+    before = publisher.ask("GET", signatures).json()
+    again = publisher.publish("")  # the newest release
+    assert again.returncode == 0, again.stderr
+    assert ":1.1.0 is what was built: nothing changed\n" in again.stderr
+    assert again.stdout == f"{publisher.registry.inside}/{publisher.image}@{found['1.1.0']}\n"
+    assert publisher.digests() == found
+    assert publisher.ask("GET", signatures).json() == before
+
+
+def test_whatever_fails_leaves_the_tags_where_they_were(publisher: Publisher) -> None:
+    publisher.tag("1.0.0", "First.")
+    assert publisher.publish("1.0.0").returncode == 0
+    before = publisher.digests()
+    publisher.tag("1.0.1", "Second.")
+    host = publisher.registry.inside
+    (publisher.folder / "nobody").mkdir()
+    refused = said(publisher.publish("1.0.1", DOCKER_CONFIG="/keys/nobody"))
+    assert refused == f"images.py: {host} refuses: log in with `docker login {host}`, as one who may"
+    away = said(publisher.publish("1.0.1", IMAGE="127.0.0.1:1/none"))
+    assert away.startswith("images.py: 127.0.0.1:1 cannot be reached: ") and "level=" not in away
+    assert said(publisher.publish("1.0.1", COSIGN_PASSWORD="wrong")).startswith(f"images.py: cannot sign {host}/")
+    other = publisher.run("mkdir /keys/other && cd /keys/other && cosign generate-key-pair")
+    assert other.returncode == 0, other.stderr
+    assert "is not signed by whom it should be" in said(publisher.publish("1.0.1", COSIGN_KEY="/keys/other/cosign.key"))
+    (publisher.project / "Dockerfile").write_text("FROM scratch AS prod\nCOPY nowhere /\n")
+    publisher.tag("1.0.2", "Third.")
+    assert said(publisher.publish("1.0.2")) == "images.py: the image cannot be built"
+    assert publisher.digests() == before
+
+
+def test_what_was_tampered_with_is_found_out(publisher: Publisher) -> None:
+    publisher.tag("1.0.0", "First.")
+    assert publisher.publish("1.0.0").returncode == 0
+    digest = publisher.digests()["1.0.0"]
+    attached = f"manifests/{digest.replace(':', '-')}.att"
+    manifest = publisher.ask("GET", attached).json()
+    [layer] = [each for each in manifest["layers"] if "spdx" in each["annotations"]["predicateType"]]
+    envelope = publisher.ask("GET", f"blobs/{layer['digest']}", follow_redirects=True).json()
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    statement["predicate"]["name"] = "another"
+    envelope["payload"] = base64.b64encode(json.dumps(statement).encode()).decode()
+    forged = json.dumps(envelope).encode()
+    layer |= {"digest": f"sha256:{hashlib.sha256(forged).hexdigest()}", "size": len(forged)}
+    upload = publisher.ask("POST", "blobs/uploads/")
+    place = f"{upload.headers['location']}&digest={layer['digest']}"
+    stored = publisher.ask("PUT", place, content=forged, headers={"Content-Type": "application/octet-stream"})
+    assert stored.status_code == 201, stored.text
+    kind = {"Content-Type": manifest["mediaType"]}
+    assert publisher.ask("PUT", attached, content=json.dumps(manifest), headers=kind).status_code == 201
+    assert "the SBOM of " in said(publisher.verify("1.0.0"))
+    other = publisher.run("cd /tmp && cosign generate-key-pair && cp cosign.pub /builds/project/deploy/registry")
+    assert other.returncode == 0, other.stderr
+    assert "is not signed by whom it should be" in said(publisher.verify("1.0.0"))
+    assert "there is no " in said(publisher.verify("9.9.9"))
+
+
+def test_two_builds_of_a_commit_push_the_same_digest(publisher: Publisher, project: Callable[[str], Path]) -> None:
+    git(publisher.project, "checkout", "--quiet", "Dockerfile")
+    publisher.tag("1.0.0", "First.")
+    done = publisher.publish("1.0.0")
+    assert done.returncode == 0, done.stderr
+    again = publisher.run(
+        "umask 077; git clone --quiet . /tmp/elsewhere; cd /tmp/elsewhere;"
+        " cp /builds/project/deploy/registry/cosign.pub deploy/registry; python3 deploy/registry/images.py publish",
+        IMAGE=f"{publisher.registry.inside}/{publisher.image}/again",
+    )
+    assert again.returncode == 0, again.stderr
+    first = publisher.digests()["1.0.0"]
+    publisher.image += "/again"
+    assert publisher.digests()["1.0.0"] == first
+    attached = publisher.ask("GET", f"manifests/{first.replace(':', '-')}.att").json()
+    predicates = {}
+    for layer in attached["layers"]:
+        envelope = publisher.ask("GET", f"blobs/{layer['digest']}", follow_redirects=True).json()
+        statement = json.loads(base64.b64decode(envelope["payload"]))
+        assert statement["subject"][0]["digest"] == {"sha256": first.removeprefix("sha256:")}
+        predicates[statement["predicateType"]] = statement["predicate"]
+    assert set(predicates) == {"https://spdx.dev/Document", "https://slsa.dev/provenance/v0.2"}
+    packages = {each["name"] for each in predicates["https://spdx.dev/Document"]["packages"]}
+    assert {"numpy", "pydantic", "slipway-test-publish", "libc6"} <= packages
