@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+INTERRUPTED = 75
+"""Exit code of a training that resumes when it is started again: EX_TEMPFAIL of sysexits.h."""
+
 DEFAULT_CONFIG = Path(__file__).parents[1] / "training.yaml"
 
 
@@ -25,7 +28,7 @@ def train(
             raise
         raise InvalidInputError(f"{error.name} is not installed: train in the image of the target `train`") from error
     from ..training.run import check_training, run_training
-    from ..training.task import ModelRegressionError
+    from ..training.task import ModelRegressionError, TrainingInterruptedError
 
     settings = components.get_settings()
     selection = components.model_selection(settings)
@@ -35,9 +38,9 @@ def train(
         return
     try:
         version = run_training(task, selection.registry, force)
-    except ModelRegressionError as error:
+    except (ModelRegressionError, TrainingInterruptedError) as error:
         if task.is_main_process:
             typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(INTERRUPTED if isinstance(error, TrainingInterruptedError) else 1) from None
     if version:
         typer.echo(version.name)

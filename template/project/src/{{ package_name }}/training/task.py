@@ -71,6 +71,10 @@ class ModelRegressionError(RuntimeError):
     """The new model is worse than the previous one; the message says by how much."""
 
 
+class TrainingInterruptedError(RuntimeError):
+    """The training was told to end before it had ended; the message says where it resumes."""
+
+
 ConfigT = TypeVar("ConfigT", bound=TrainingConfig)
 DataT = TypeVar("DataT", bound=TrainingData)
 ModelT = TypeVar("ModelT")

@@ -14,16 +14,19 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from zipfile import is_zipfile
 
 import torch
 from accelerate import PartialState
 from datasets import Dataset
+from safetensors import SafetensorError, safe_open
 from transformers import EvalPrediction, PreTrainedModel, PrinterCallback, Trainer, TrainingArguments, set_seed
 
 from ..backends.torch import choose_device
 from ..errors import InvalidInputError, ModelUnavailableError
 from .callbacks import ProgressLines
 from .dataset import Examples, read_examples
+from .interruption import saved_when_interrupted
 from .report import CURVES_FILE
 from .task import WORKSPACE, TrainingTask
 from .trainer_config import TrainerConfig
@@ -128,7 +131,8 @@ class TransformersTraining(TrainingTask[ConfigT, Examples, BaseLearner]):
         if checkpoint:
             self.log(f"resuming from {checkpoint.name}")
             _load_weights(learner.network, checkpoint)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with saved_when_interrupted(trainer):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         learner.history = trainer.state.log_history
         return learner
 
@@ -216,11 +220,17 @@ def _load_weights(network: torch.nn.Module, checkpoint: Path) -> None:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint in a folder: the Trainer writes the state last."""
+    """Return the newest complete checkpoint in a folder.
+
+    The Trainer writes the state last, but a machine that fails may lose the end of any file.
+    """
     for each in sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, SafetensorError):
             json.loads((each / "trainer_state.json").read_text("utf-8"))
-            return each
+            for weights in each.glob("*.safetensors"):
+                safe_open(weights, "pt")
+            if all(is_zipfile(state) for state in each.glob("*.pt")):
+                return each
     return None
 
 
