@@ -99,7 +99,7 @@ def test_the_container_gets_folders_a_gpu_and_settings(tree: Tree, recorder: dic
     done = script(tree, "container.sh", "doctor", **recorder, **variables, SIF="unpacked")
     assert done.returncode == 0, done.stderr
     call, *environment = recorded(recorder)
-    assert call.split()[1:5] == ["--quiet", "run", "--cleanenv", "--nv"]
+    assert call.split()[1:6] == ["--quiet", "run", "--no-eval", "--cleanenv", "--nv"]
     assert f"--home {tree.path}/cache:/cache --bind {tree.path} --pwd {tree.path}" in call
     assert f"--bind {tree.path}/models:/models unpacked doctor" in call
     assert "hf_secret" not in call, "other users of a machine see arguments"
