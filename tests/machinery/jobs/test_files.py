@@ -158,6 +158,27 @@ def test_uploads_of_one_owner_to_one_path_all_succeed_and_its_size_is_that_of_th
     assert rows(database) == {"a.txt": ("me", storage.size("a.txt"))}
 
 
+@pytest.mark.parametrize("owner", [Owner("me"), Owner(DEFAULT_OWNER), ADMIN], ids=lambda owner: owner.name)
+def test_a_file_that_appears_while_its_path_is_examined_is_known_by_its_row(
+    tmp_path: Path, of: Of, database: Engine, owner: Owner
+) -> None:
+    """The first upload finds no row of its path, and then the file of another upload that ended in between."""
+
+    class First(Storage):
+        def exists(self, path: str) -> bool:
+            if not rows(database):
+                write(of("me"), path, b"second")
+            return super().exists(path)
+
+    first = OwnedFiles(First(Settings(storage=str(tmp_path / "files"))), database, owner)
+    if owner.name == DEFAULT_OWNER:
+        assert refusal(write, first, "a.txt", b"1st") == "a.txt: no such file in the storage"
+        assert rows(database) == {"a.txt": ("me", 6)}
+    else:
+        write(first, "a.txt", b"1st")
+        assert rows(database) == {"a.txt": ("me", 3)}
+
+
 def test_a_file_that_is_replaced_while_its_size_is_corrected_keeps_its_own(
     tmp_path: Path, storage: Storage, database: Engine
 ) -> None:

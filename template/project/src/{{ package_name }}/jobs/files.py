@@ -209,6 +209,8 @@ class OwnedFiles:
             return row, name
         if not self._storage.exists(path):
             return None, name
+        if self._row(path):
+            return self._writable_row(path)  # another upload wrote it meanwhile, before its file appeared
         if name != DEFAULT_OWNER and not self._owner.is_admin:
             raise _no_such_file(path)
         return None, DEFAULT_OWNER
