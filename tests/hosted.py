@@ -110,6 +110,7 @@ def expressions(token: str = "") -> dict[str, str]:
         "steps.changes.outputs.changed": "yes",
         "steps.publish.outputs.image": "",
         "steps.version.outputs.version": "v1.0",
+        "vars.PLATFORMS": "",
     }
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.conftest import need_program
 from tests.program import run
 from tests.releases import commit, git
 from tests.trees import Tree, rendered
+from tests.workflows import GITHUB, GITLAB, gitlab_jobs
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +28,35 @@ def tree(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
 
 
 @pytest.fixture(scope="module")
+def existing(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Return existing code that is published, with a tag, beside a Dockerfile and a folder docker of its own."""
+    answers = {"preset": "existing", "deploy": ["ghcr"], "keep": ["Dockerfile", "docker"]}
+    [tree] = rendered([answers], template, tmp_path_factory.mktemp("existing"))
+    git(tree.path, "init", "--quiet")
+    commit(tree.path, "Start")
+    git(tree.path, "tag", "v1.2.3")
+    return tree
+
+
+@pytest.fixture(scope="module")
 def images(tree: Tree) -> ModuleType:
     """Return the script of the project as a module."""
-    spec = importlib.util.spec_from_file_location("images", tree.path / "deploy/registry/images.py")
+    return module(tree)
+
+
+def script(tree: Tree) -> Path:
+    """Return the script of a project, or of existing code."""
+    [found] = tree.path.glob("*/registry/images.py")
+    return found
+
+
+def module(tree: Tree) -> ModuleType:
+    """Return the script as a module."""
+    spec = importlib.util.spec_from_file_location("images", script(tree))
     assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 def call(tree: Tree, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -42,7 +66,7 @@ def call(tree: Tree, *arguments: str, **variables: str) -> subprocess.CompletedP
     if not (programs / "git").exists():
         (programs / "git").symlink_to(need_program("git"))
     environment = {"PATH": str(programs), "HOME": os.environ["HOME"], **variables}
-    return run([sys.executable, tree.path / "deploy/registry/images.py", *arguments], env=environment, cwd="/")
+    return run([sys.executable, script(tree), *arguments], env=environment, cwd="/")
 
 
 @pytest.mark.parametrize(
@@ -115,3 +139,47 @@ def test_only_the_pipeline_of_the_repository_is_trusted(images: ModuleType) -> N
     assert identity == f"--certificate-identity-regexp={expected}"
     with pytest.raises(images.ImageError, match="signed with a key"):
         images.trusted("registry.example.org/me/name")
+
+
+def test_the_workflow_that_is_trusted_is_the_one_that_publishes(tree: Tree, existing: Tree) -> None:
+    for each in (tree, existing):
+        [_, identity] = module(each).trusted("ghcr.io/me/name")
+        name = re.findall(r"workflows/([a-z-]+)\\\.yml@", identity)[0]
+        workflow = (each.path / GITHUB / f"{name}.yml").read_text()
+        called = re.findall(r"python3 (\S+) (?:publish|verify)", workflow)
+        assert called == [str(script(each).relative_to(each.path))] * 2
+
+
+BUILDER = """#!/bin/sh
+echo "$*" >> "$RECORD"
+ls "${*##* }" >> "$RECORD" # the context
+exit 1
+"""
+"""Stands in for docker: notes what it is asked to build; tests/image builds it."""
+
+
+def test_existing_code_is_built_by_the_dockerfile_beside_its_own(existing: Tree, tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text(BUILDER)
+    (tmp_path / "docker").chmod(0o755)
+    (existing.path / "untracked").touch()
+    variables = {
+        "IMAGE": "ghcr.io/me/name",
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "RECORD": str(tmp_path / "record"),
+    }
+    done = call(existing, "publish", **variables, SIGSTORE_ID_TOKEN="secret")
+    assert done.stderr.splitlines()[-1] == "images.py: the image cannot be built"
+    asked, *files = (tmp_path / "record").read_text().splitlines()
+    *options, context = asked.split()
+    assert f"--file={context}/slipway.Dockerfile" in options and "--target=prod" in options
+    assert "slipway.Dockerfile" in files and "untracked" not in files
+
+
+def test_jobs_of_existing_code_have_names_of_their_own(template: Path, tmp_path: Path) -> None:
+    """Jobs of the same name in the pipeline that includes ours would be merged with them."""
+    for accelerator in ("cpu", "cu130"):
+        answers = {"preset": "existing", "deploy": ["ghcr"], "ci": "gitlab", "accelerator": accelerator}
+        [tree] = rendered([answers], template, tmp_path / accelerator)
+        jobs = gitlab_jobs(tree.path / GITLAB)
+        assert jobs["scan image"]["needs"] == ["publish image"]
+        assert all(name.endswith(" image") for name in jobs)

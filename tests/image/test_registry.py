@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.answers import Answer
 from tests.engine import attempt, build
+from tests.existing_code.repositories import dockerfile, given
 from tests.hosted import RUN, expressions, nameless
 from tests.image.conftest import SMALL, Registry
 from tests.releases import commit, git
@@ -180,6 +182,28 @@ def test_both_services_publish_a_version_signed_and_verified(
     built = {each["platform"]["architecture"]: each["digest"] for each in index["manifests"]}
     assert set(built) == {"amd64", "arm64"}
     assert first["1.0.0"] == built["amd64"]  # which GitLab built alone
+
+
+def test_existing_code_is_published_from_the_dockerfile_beside_its_own(
+    publisher: Publisher, template: Path, tmp_path: Path
+) -> None:
+    answers: dict[str, Answer] = {"deploy": ["ghcr"], "ci": "gitlab", "project_slug": "slipway-test-publish-existing"}
+    folder = given(template, "requirements-only", tmp_path / "theirs", **answers)
+    locked = build(folder, dockerfile(folder), "--target=lock", f"--output={folder}")
+    assert locked.returncode == 0, locked.output
+    (publisher.project / "deploy/registry/cosign.pub").rename(folder / "docker/registry/cosign.pub")
+    publisher.project = folder
+    publisher.tag("1.0.0", "First.")
+    jobs = gitlab_jobs(folder / GITLAB)
+    done = publisher.run("\n".join(jobs["publish image"]["script"]), CI_COMMIT_TAG="v1.0.0")
+    assert done.returncode == 0, done.stderr
+    found = publisher.digests()
+    assert {"1.0.0", "1.0", "1"} < set(found) and len(set(found.values())) == 1
+    assert found["1"] in (folder / "build.env").read_text()
+    manifest = publisher.ask("GET", "manifests/1").json()
+    config = publisher.ask("GET", f"blobs/{manifest['config']['digest']}", follow_redirects=True).json()["config"]
+    assert config["Entrypoint"] == ["tini", "-s", "--", "entrypoint"]
+    assert config["Labels"]["org.opencontainers.image.version"] == "1.0.0"
 
 
 def test_tags_stay_at_the_newest_and_what_is_unchanged_is_not_published_again(publisher: Publisher) -> None:

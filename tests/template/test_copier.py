@@ -38,6 +38,8 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"preset": "cli", "deploy": "[hf-space]"}, ["deploy", "hf-space", "interfaces has none"]),
     ({"preset": "platform", "deploy": "[hf-space]"}, ["deploy", "hf-space", "postgres is another one"]),
     ({"interfaces": "[api]", "deploy": "[slurm]"}, ["deploy", "slurm", "add cli"]),
+    ({"preset": "existing", "deploy": "[kubernetes]"}, ["deploy", "kubernetes", "new projects"]),
+    ({"preset": "workspace", "deploy": "[ghcr]"}, ["deploy", "no meaning", "workspace", "answers of their own"]),
     ({"weights": "bucket"}, ["weights", "bucket", "choose services with bucket"]),
     ({"preset": "platform", "services": "[bucket]", "training": "none", "weights": "bucket"}, ["weights", "is none"]),
     ({"training": "manual"}, ["training", "manual", "onnx", "choose runtime torch"]),
@@ -125,7 +127,7 @@ FRONT_END = set(groups()[ROOT / "extensions/questions/frontend.yml"])
 FOR_PROJECTS = [name for name in CHOICES if name not in (*EXISTING, *FRONT_END, "training_schedule")]
 FOR_BOTH = {
     *("preset", "project_name", "project_slug", "torch_version", "python_version", "accelerator", "torch_index"),
-    *("image_registry", "devcontainer", "ci", "services"),
+    *("image_registry", "devcontainer", "ci", "deploy", "services"),
 }
 FOR_EXISTING = [name for name in CHOICES if name in EXISTING | FOR_BOTH]
 FOR_WORKSPACES = ["preset", "project_name", "project_slug", "image_registry", "ci"]
