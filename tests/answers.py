@@ -175,7 +175,7 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
         image_registry=["", "registry.example.org:5000/mirror"],
         test_command=["", "pytest", "python -m pytest tests"],
         ci=list(CHOICES["ci"].values()),
-        deploy=[[], ["ghcr"]],
+        deploy=[[], ["ghcr"], ["slurm"]],
         devcontainer=list(CHOICES["devcontainer"].values()),
         **{**fixed, "keep": [[], *([each] for each in fixed["keep"]), fixed["keep"]]},
     )

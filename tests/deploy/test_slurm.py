@@ -133,3 +133,95 @@ def test_an_image_that_does_not_exist_is_one_line(tree: Tree, recorder: dict[str
     done = script(tree, "sif.sh", "no-image", **recorder)
     sentence = "'no-image' is no image of Docker on this machine, no file and no address in a registry"
     assert (done.returncode, done.stderr) == (1, f"sif.sh: {sentence}\n")
+
+
+PRICE = "5 $HOME or '6' \"x\" {y}"
+
+
+@pytest.fixture(scope="module")
+def existing(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Return existing code for Slurm, with a folder to read from and a folder in place of an image."""
+    answers = {
+        "preset": "existing",
+        "deploy": ["slurm"],
+        "requirements_file": "backend/requirements.txt",
+        "code_paths": ["backend"],
+        "services": ["postgres"],
+        "input_folders": ["data", "/srv/in-put"],
+        "output_folders": ["models", "/srv/out"],
+        "environment": {
+            "LOG_LEVEL": "info",
+            "PRICE": PRICE,
+            "DATABASE": "postgresql://app:{database_password}@postgres",
+        },
+    }
+    [tree] = rendered([answers], template, tmp_path_factory.mktemp("existing"))
+    for folder in ("data", "unpacked", "elsewhere"):
+        (tree.path / folder).mkdir()
+    return tree
+
+
+def job(tree: Tree, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in the root of the repository."""
+    return run([tree.path / "docker/slurm" / name, *arguments], cwd=tree.path, env=environment)
+
+
+def test_a_command_of_existing_code_gets_its_folders_and_variables(existing: Tree, recorder: dict[str, str]) -> None:
+    variables = {"SIF": "unpacked", "SRV_IN_PUT_HOST_FOLDER": "elsewhere", "MODELS_HOST_FOLDER": "elsewhere/models"}
+    given = {"APPTAINERENV_LOG_LEVEL": "debug", "LOG_LEVEL": "of the host", "HF_TOKEN": "hf_secret", "HF_HOME": "/none"}
+    job_of = {"SLURM_JOB_ID": "1", "SLURM_ARRAY_TASK_ID": "7", "SLURM_CPUS_PER_TASK": "3"}
+    done = job(existing, "run.sbatch", "train", "--name", "a b", **recorder, **variables, **given, **job_of)
+    assert done.returncode == 0, done.stderr
+    call, *environment = recorded(recorder)
+    root = existing.path.resolve()
+    mounts = [
+        f"{root}/cache:/cache",
+        str(existing.path),
+        f"{root}/elsewhere:/srv/in-put:ro",
+        f"{root}/srv-out:/srv/out",
+        f"{root}/data:/app/data:ro",
+        f"{root}/elsewhere/models:/app/models",
+    ]
+    assert f"--home {' --bind '.join(mounts)} --pwd /app/backend unpacked train --name a b" in call
+    assert "hf_secret" not in call, "other users of a machine see arguments"
+    passed = {line for line in environment if line.startswith("APPTAINERENV")}
+    assert passed == {
+        *(f"APPTAINERENV_{name}={value}" for name, value in job_of.items()),
+        "APPTAINERENV_HF_TOKEN=hf_secret",
+        "APPTAINERENV_LOG_LEVEL=debug",
+        "APPTAINERENV_OMP_NUM_THREADS=3",
+        f"APPTAINERENV_PRICE={PRICE}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "arguments", "sentence"),
+    [
+        ("run.sbatch", {}, ["train"], "submit it: sbatch docker/slurm/run.sbatch COMMAND"),
+        ("run.sbatch", {"SLURM_JOB_ID": "1"}, [], "name a command: sbatch docker/slurm/run.sbatch COMMAND"),
+        (
+            "container.sh",
+            {"SIF": "no"},
+            ["train"],
+            "there is no image no: build it with 'docker/slurm/sif.sh', or set SIF",
+        ),
+        (
+            "container.sh",
+            {},
+            ["train"],
+            "there is no folder /srv/in-put to read as /srv/in-put: set SRV_IN_PUT_HOST_FOLDER",
+        ),
+        ("sif.sh", {}, ["none"], "'none' is no image of Docker on this machine, no file and no address in a registry"),
+    ],
+)
+def test_a_mistake_with_existing_code_is_one_line(
+    existing: Tree,
+    recorder: dict[str, str],
+    name: str,
+    variables: dict[str, str],
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    done = job(existing, name, *arguments, **recorder, **{"SIF": "unpacked", **variables})
+    assert (done.returncode, done.stderr) == (1, f"{name}: {sentence}\n")
+    assert recorded(recorder) == []
