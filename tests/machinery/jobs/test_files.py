@@ -5,14 +5,16 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import unicodedata
 import zipfile
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO
 
 import pytest
@@ -179,40 +181,111 @@ def test_a_file_that_appears_while_its_path_is_examined_is_known_by_its_row(
         assert rows(database) == {"a.txt": ("me", 3)}
 
 
-def test_a_file_that_is_replaced_while_its_size_is_corrected_keeps_its_own(
-    tmp_path: Path, storage: Storage, database: Engine
+Act = Callable[[OwnedFiles], None]
+
+
+@pytest.fixture
+def beside(tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that lets an owner act on a file while another acts between the first one's row and file."""
+    waits = threading.Event()
+
+    def wait(seconds: float) -> None:
+        waits.set()
+        time.sleep(seconds)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=wait))
+
+    def beside(owner: str, first: Act, other: Callable[[], None]) -> None:
+        def begin() -> None:
+            begun.append(pool.submit(other))
+            begun[0].add_done_callback(lambda _: waits.set())
+            assert waits.wait(60)
+
+        class Slow(Storage):
+            @contextmanager
+            def write(self, path: str) -> Generator[IO[bytes]]:
+                with super().write(path) as stream:
+                    yield stream
+                    begin()
+
+            def delete(self, path: str) -> None:
+                begin()
+                super().delete(path)
+
+        begun: list[Future[None]] = []
+        with ThreadPoolExecutor(1) as pool:
+            first(OwnedFiles(Slow(Settings(storage=str(tmp_path / "files"))), database, Owner(owner)))
+            begun[0].result(60)
+
+    return beside
+
+
+def upload(content: bytes) -> Act:
+    """Return the action that stores a file."""
+    return lambda files: write(files, "a.txt", content)
+
+
+def remove(files: OwnedFiles) -> None:
+    """Delete the file, which may be deleted already."""
+    with suppress(NoSuchFileError):
+        files.delete("a.txt")
+
+
+def test_of_uploads_at_once_the_last_row_is_that_of_the_last_file(
+    beside: Callable[..., None], of: Of, database: Engine
 ) -> None:
-    """The first upload finds the row of the second, and measures its own file just before the second replaces it."""
-    second_has_row, first_has_measured = threading.Event(), threading.Event()
+    beside("me", upload(b"1st"), lambda: upload(b"second")(of("me")))
+    assert rows(database) == {"a.txt": ("me", 6)}
+    assert read(of("me"), "a.txt") == b"second"
 
-    class First(Storage):
-        @contextmanager
-        def write(self, path: str) -> Generator[IO[bytes]]:
-            with super().write(path) as stream:
-                yield stream
-                uploads.append(pool.submit(write, OwnedFiles(second, database, Owner("me")), path, b"second"))
-                assert second_has_row.wait(60)
 
-        def size(self, path: str) -> int:
-            size = super().size(path)
-            first_has_measured.set()
-            uploads[0].result(60)
-            return size
+def test_a_delete_beside_an_upload_leaves_no_file_without_a_row(
+    beside: Callable[..., None], of: Of, storage: Storage, database: Engine
+) -> None:
+    """Such a file would be one of DEFAULT_OWNER."""
+    write(of("me"), "a.txt", b"old")
+    beside("me", upload(b"new"), lambda: remove(of("me")))
+    assert rows(database) == {} and not storage.exists("a.txt")
 
-    class Second(Storage):
-        @contextmanager
-        def write(self, path: str) -> Generator[IO[bytes]]:
-            with super().write(path) as stream:
-                yield stream
-                second_has_row.set()
-                assert first_has_measured.wait(60)
 
-    settings = Settings(storage=str(tmp_path / "files"))
-    second = Second(settings)
-    uploads: list[Future[None]] = []
-    with ThreadPoolExecutor(1) as pool:
-        write(OwnedFiles(First(settings), database, Owner("me")), "a.txt", b"1st")
-    assert rows(database) == {"a.txt": ("me", storage.size("a.txt"))} == {"a.txt": ("me", 6)}
+@pytest.mark.parametrize("owner", ["me", DEFAULT_OWNER])
+def test_a_delete_never_takes_the_file_that_somebody_else_stores_after_another_delete(
+    beside: Callable[..., None], of: Of, storage: Storage, database: Engine, owner: str
+) -> None:
+    write(storage if owner == DEFAULT_OWNER else of(owner), "a.txt", b"old")
+
+    def replace() -> None:
+        remove(of(owner))
+        upload(b"yours")(of("you"))
+
+    beside(owner, remove, replace)
+    assert rows(database) == {"a.txt": ("you", 5)}
+    assert read(of("you"), "a.txt") == b"yours"
+
+
+def test_an_upload_beside_a_delete_is_stored(beside: Callable[..., None], of: Of, database: Engine) -> None:
+    write(of("me"), "a.txt", b"old")
+    beside("me", remove, lambda: upload(b"second")(of("me")))
+    assert rows(database) == {"a.txt": ("me", 6)}
+    assert read(of("me"), "a.txt") == b"second"
+
+
+@pytest.mark.parametrize("before", [b"old", b""])
+def test_uploads_that_fail_at_once_leave_the_row_of_the_file_that_is_there(
+    beside: Callable[..., None], of: Of, storage: Storage, database: Engine, before: bytes
+) -> None:
+    if before:
+        write(of("me"), "a.txt", before)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Path, "replace", lambda *_: exec('raise OSError("no luck")'))
+
+        def failing(files: OwnedFiles) -> None:
+            with pytest.raises(OSError, match="no luck"):
+                write(files, "a.txt", b"a longer file")
+
+        beside("me", failing, lambda: failing(of("me")))
+    assert rows(database) == ({"a.txt": ("me", 3)} if before else {})
+    assert storage.exists("a.txt") == bool(before)
 
 
 def test_a_write_that_fails_changes_nothing(
@@ -257,10 +330,11 @@ def test_a_killed_upload_keeps_no_path_for_ever(
     killed = subprocess.run([sys.executable, "-c", KILLED, moment], env=environment, timeout=60)
     assert killed.returncode == 9
     if moment == "late":
-        assert rows(database) == {"a.txt": ("me", 4)}
+        assert rows(database)["a.txt"] == ("me", 4)
         refusal(write, of("you"), "a.txt", b"yours")
         assert not of("me").exists("a.txt")
     monkeypatch.setattr(module, "ABANDONED", timedelta(0))
+    monkeypatch.setattr(module, "LOCK_DURATION", timedelta(0))
     write(of("you"), "a.txt", b"yours")
     assert rows(database) == {"a.txt": ("you", 5)}
     assert read(of("you"), "a.txt") == b"yours"

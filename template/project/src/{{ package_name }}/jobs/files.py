@@ -4,14 +4,26 @@ The table of StoredFile names the owner of each file. A row is written when a ne
 appears: of two owners that write the same new path, the first to finish has it, and an upload that fails or is killed
 leaves no row. A file without a row was stored by other means or by an earlier release, and belongs to DEFAULT_OWNER. To
 an owner, a path of somebody else is a path without a file.
+
+Database and storage have no transaction in common, so whoever changes both holds the lock of the path. Readers hold
+none: they look at the row before they open the file and again afterwards. Accepted, because it needs an accident within
+an accident:
+
+- A process that stands still for LOCK_DURATION between row and file loses the lock: the row of a path may then be that
+  of one upload, and the file that of another.
+- A process that dies between row and file leaves a row without a file, which counts and keeps others off the path for
+  ABANDONED.
+- A reader whose file is deleted, stored and deleted by somebody else, all between its two looks, may have opened it.
 """
 
+import hashlib
 import io
 import re
+import time
 import unicodedata
 import uuid
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any, cast
@@ -23,14 +35,26 @@ from sqlalchemy.orm import Session
 from ..db.engine import serialize
 from ..db.models import DEFAULT_OWNER, StoredFile
 from ..errors import InvalidInputError
-from ..storage import NoSuchFileError, Storage, StorageUnavailableError, validate_path
+from ..storage import NoSuchFileError, Storage, validate_path
 from .owner import OPERATOR, Owner, QuotaExceededError
 
 ABANDONED = timedelta(minutes=10)
-"""Age at which a row whose file is absent was left by a process that died, and the path is free again."""
+"""Age at which a row whose file is absent was left by a process that died, and the path is free again.
+
+It is long: a folder that several machines share shows a new file later to some of them than to others.
+"""
+
+LOCK_DURATION = timedelta(seconds=30)
+"""Age at which the lock of a path was left by a process that died: it is held while a file is renamed or deleted."""
+
+LOCK_POLL_SECONDS = 0.05
+"""Interval in which a lock that somebody else holds is tried again, in seconds."""
 
 RESERVATIONS = ".reserved/"
-"""Begin of the path in the row of a running upload, which counts its bytes in advance. No file has such a path."""
+"""Begin of the path in the row of a lock, or of a running upload, which counts its bytes in advance.
+
+No file has such a path.
+"""
 
 MAX_RESERVED_BYTES = 8_000_000
 """Bytes that an upload of unknown size reserves at a time, at most; each time is a transaction."""
@@ -47,7 +71,6 @@ class _Claim:
     """A row that was just written, and what it replaced."""
 
     path: str
-    size: int
     at: datetime
     before: StoredFile | None
 
@@ -77,11 +100,13 @@ class OwnedFiles:
             NoSuchFileError: The owner has no file at the path.
         """
         self._require(path)
-        return self._storage.size(path)
+        size = self._storage.size(path)
+        self._require(path)  # somebody may have deleted it, and somebody else stored it, since
+        return size
 
     def exists(self, path: str) -> bool:
         """Return whether the owner has a file at the path."""
-        return self._is_usable(path) and self._storage.exists(path)
+        return self._is_usable(path) and self._storage.exists(path) and self._is_usable(path)
 
     @contextmanager
     def read(self, path: str) -> Generator[IO[bytes]]:
@@ -93,7 +118,7 @@ class OwnedFiles:
         self._require(path)
         try:
             with self._storage.read(path) as stream:
-                self._require(path)  # somebody may have deleted it, and somebody else stored it, since
+                self._require(path)
                 yield stream
         except NoSuchFileError:
             self._forget_absent(path)
@@ -112,21 +137,20 @@ class OwnedFiles:
             QuotaExceededError: The file is larger than what is left of the quota.
         """
         self.require_writable(path)
-        with self._reservation() as reservation:
+        with self._reservation() as reservation, ExitStack() as locked:
             if reservation:
                 reservation.cover(expected_bytes)
-            claims: list[_Claim] = []
+            claim: _Claim | None = None
             try:
                 with self._storage.write(path) as raw:
                     yield cast(IO[bytes], _BoundedStream(raw, reservation.cover)) if reservation else raw
-                    claims.append(self._claim(path, _size(raw), reservation))
+                    locked.enter_context(self._locked(path))
+                    claim = self._claim(path, _size(raw), reservation)
             except BaseException:
-                for claim in claims:
+                if claim:
                     with suppress(SQLAlchemyError):  # without its file, the row is free again after ABANDONED
                         self._undo(claim)
                 raise
-            for claim in claims:
-                self._correct_size(path, claim)
 
     def delete(self, path: str) -> None:
         """Delete a file.
@@ -135,14 +159,17 @@ class OwnedFiles:
             NoSuchFileError: The owner has no file at the path.
         """
         self._require(path)
-        row = self._row(path)
-        try:
-            self._storage.delete(path)
-        except NoSuchFileError:
-            self._forget_absent(path)
-            raise
-        if row:
-            self._execute(delete(StoredFile).where(*_same(row)))
+        with self._locked(path):
+            self._require(path)
+            row = self._row(path)
+            try:
+                self._storage.delete(path)
+            except NoSuchFileError:
+                if row and _is_old(row):
+                    self._execute(delete(StoredFile).where(*_same(row)))
+                raise
+            if row:
+                self._execute(delete(StoredFile).where(*_same(row)))
 
     def require_writable(self, path: str) -> None:
         """Do nothing if the owner may write to the path.
@@ -216,34 +243,20 @@ class OwnedFiles:
         return None, DEFAULT_OWNER
 
     def _claim(self, path: str, size: int, reservation: "_Reservation | None") -> _Claim:
-        """Write the row of a file that is complete and about to appear."""
-        while True:
-            row, name = self._writable_row(path)
-            claim = _Claim(self._key(path), size, datetime.now(UTC), row)
-            values = {"owner": name, "size": size, "created_at": claim.at}
-            with suppress(IntegrityError), self._serialized() as connection:
-                if reservation:
-                    reservation.end(connection)
-                    if self._used(connection, StoredFile.path != claim.path) + size > self._max_bytes:
-                        raise self._quota_exceeded()
-                if row is None:
-                    connection.execute(insert(StoredFile).values(path=claim.path, **values))
-                    return claim
-                if connection.execute(update(StoredFile).where(*_same(row)).values(**values)).rowcount:
-                    return claim
-            # Another upload changed the row meanwhile: look at it again.
-
-    def _correct_size(self, path: str, claim: _Claim) -> None:
-        """Write the size of the file to its row if another upload of the owner to the same path ran at once."""
-        row = self._row(path)
-        if row is None or (row.created_at, row.size) == (claim.at, claim.size):
-            return
-        change = update(StoredFile).where(StoredFile.path == row.path, StoredFile.owner == row.owner)
-        written = -1
-        with suppress(StorageUnavailableError):  # it may be deleted already
-            while (size := self._storage.size(path)) != written:  # one of them may replace it just before the change
-                self._execute(change.values(size=size))
-                written = size
+        """Write the row of a file that is complete and about to appear, and whose path is locked."""
+        row, name = self._writable_row(path)
+        claim = _Claim(self._key(path), datetime.now(UTC), row)
+        values = {"owner": name, "size": size, "created_at": claim.at}
+        with self._serialized() as connection:
+            if reservation:
+                reservation.end(connection)
+                if self._used(connection, StoredFile.path != claim.path) + size > self._max_bytes:
+                    raise self._quota_exceeded()
+            if row is None:
+                connection.execute(insert(StoredFile).values(path=claim.path, **values))
+            else:
+                connection.execute(update(StoredFile).where(StoredFile.path == claim.path).values(**values))
+        return claim
 
     def _undo(self, claim: _Claim) -> None:
         where = StoredFile.path == claim.path, StoredFile.created_at == claim.at
@@ -258,7 +271,35 @@ class OwnedFiles:
         """Delete the row of a file that was deleted by other means, or whose writer died before the file appeared."""
         row = self._row(path)
         if row and _is_old(row):
-            self._execute(delete(StoredFile).where(*_same(row)))
+            with self._locked(path):
+                self._execute(delete(StoredFile).where(*_same(row)))
+
+    @contextmanager
+    def _locked(self, path: str) -> Generator[None]:
+        """Let nobody else change the row or the file of a path while the block runs, on any replica.
+
+        The lock is a row, not a transaction: that would keep a connection, and other writers from SQLite, while the
+        storage works.
+        """
+        lock = f"{RESERVATIONS}{hashlib.sha256(self._key(path).encode()).hexdigest()}"
+        at = self._lock(lock)
+        try:
+            yield
+        finally:
+            with suppress(SQLAlchemyError):  # it ends by itself after LOCK_DURATION
+                self._execute(delete(StoredFile).where(StoredFile.path == lock, StoredFile.created_at == at))
+
+    def _lock(self, path: str) -> datetime:
+        """Wait for the row of a lock, and return the time that it has."""
+        while True:
+            now = datetime.now(UTC)
+            with suppress(IntegrityError), self._database.begin() as connection:
+                is_of_the_dead = StoredFile.created_at < now - LOCK_DURATION
+                connection.execute(delete(StoredFile).where(StoredFile.path == path, is_of_the_dead))
+                values = {"path": path, "owner": self._owner.name, "size": 0, "created_at": now}
+                connection.execute(insert(StoredFile).values(**values))
+                return now
+            time.sleep(LOCK_POLL_SECONDS)
 
     @contextmanager
     def _reservation(self) -> Generator["_Reservation | None"]:
