@@ -330,7 +330,11 @@ def test_a_killed_upload_keeps_no_path_for_ever(
     killed = subprocess.run([sys.executable, "-c", KILLED, moment], env=environment, timeout=60)
     assert killed.returncode == 9
     if moment == "late":
-        assert rows(database)["a.txt"] == ("me", 4)
+        left = rows(database)
+        assert left.pop("a.txt") == ("me", 4)
+        assert [(path.startswith(module.RESERVATIONS), size) for path, (_, size) in left.items()] == [
+            (True, 0)
+        ]  # a lock
         refusal(write, of("you"), "a.txt", b"yours")
         assert not of("me").exists("a.txt")
     monkeypatch.setattr(module, "ABANDONED", timedelta(0))
