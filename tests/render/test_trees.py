@@ -300,6 +300,16 @@ def test_code_that_exists_already_is_given_nothing_at_its_root_but_what_docker_r
             assert (GITLAB in names) != (GITLAB in tree.answers["keep"])
 
 
+def test_a_folder_docker_of_theirs_is_never_taken_for_ours(existing_trees: list[Tree]) -> None:
+    program = "update.py"  # the same in every project
+    trees = [tree for tree in existing_trees if "docker" in tree.answers["keep"]]
+    assert any(tree.answers["services"] for tree in trees)
+    for tree in trees:
+        for path in tree.files():
+            if path.name != program:
+                assert re.findall(r"(?<![\w/])docker/(?!\S+-action@)\w\S*", path.read_text()) == [], path
+
+
 def test_one_project_is_known_by_one_name(trees: list[Tree]) -> None:
     for tree in trees:
         project = tomllib.loads((tree.path / "pyproject.toml").read_text())["project"]
