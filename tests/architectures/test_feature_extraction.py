@@ -24,6 +24,7 @@ from transformers import AutoModel, T5EncoderModel
 from my_project.errors import ModelUnavailableError
 from my_project.schemas import Parameters
 
+READ_BY_POOLER = {"method": "forward", "method_output_name": "pooler_output"}
 TEXTS = [words(3), words(20, 3), words(1, 5), words(9, 9)]
 WIDTH = 32
 
@@ -95,6 +96,22 @@ def test_prompts_of_the_model(load: Load, folder: Path) -> None:
     assert np.abs(found - wanted.encode(TEXTS, prompt_name="passage")).max() < 1e-4
 
 
+def test_a_prompt_that_every_model_has(load: Load, folder: Path) -> None:
+    wanted = save(folder)
+    found = np.array(load(folder).predict(TEXTS, Parameters(prompt_name="document")))
+    assert np.abs(found - wanted.encode(TEXTS, prompt_name="document")).max() < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["distilbert", "camembert", "albert", "xlm-roberta", "xlnet"])
+def test_the_longest_text_is_that_of_files_of_earlier_releases(load: Load, folder: Path, kind: str) -> None:
+    save(folder)
+    (folder / "sentence_bert_config.json").unlink()
+    (folder / f"sentence_{kind}_config.json").write_text(json.dumps({"max_seq_length": 8, "do_lower_case": False}))
+    wanted = SentenceTransformer(str(folder), device="cpu")
+    assert wanted.max_seq_length == 8
+    agrees(load(folder), wanted, truncate=True)
+
+
 @pytest.mark.parametrize("kind", ["t5", "mt5"])
 def test_t5_is_its_encoder(tmp_path: Path, folder: Path, kind: str) -> None:
     from my_project.components import load_tried_model
@@ -135,6 +152,15 @@ def change(path: Path, **values: Any) -> None:
         ("2_Dense/config.json", {"activation_function": "my.own.Function"}, "my.own.Function is not supported"),
         ("2_Dense/config.json", {"module_input_name": "token_embeddings"}, "from token_embeddings"),
         ("sentence_bert_config.json", {"transformer_task": "fill-mask"}, "was saved for fill-mask"),
+        (
+            "sentence_bert_config.json",
+            {"config_args": {"is_decoder": True}},
+            "not supported: is_decoder of config_args",
+        ),
+        ("sentence_bert_config.json", {"processing_kwargs": {"text": {"padding": "max_length"}}}, "processing_kwargs"),
+        ("sentence_bert_config.json", {"modality_config": {"message": {}}}, "by a chat template"),
+        ("sentence_bert_config.json", {"modality_config": {"text": READ_BY_POOLER}}, "reads texts by pooler_output"),
+        ("config_sentence_transformers.json", {"default_prompt_name": "passage"}, "lacks its default prompt 'passage'"),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(
@@ -143,6 +169,19 @@ def test_what_is_not_supported_is_refused_by_name(
     save(folder, Dense(WIDTH, 16))
     change(folder / name, **values)
     with pytest.raises(ModelUnavailableError, match=reason):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["custom_st.Transformer", "pooling.Pooling"])
+def test_a_module_with_code_of_its_own_is_refused_by_name(load: Load, folder: Path, name: str) -> None:
+    save(folder)
+    path = folder / "modules.json"
+    modules = json.loads(path.read_text())
+    kind = name.rpartition(".")[2]
+    changed = [each | {"type": name} if each["type"].endswith(f".{kind}") else each for each in modules]
+    assert changed != modules
+    path.write_text(json.dumps(changed))
+    with pytest.raises(ModelUnavailableError, match=f"code of its own, {name}, which is not run"):
         load(folder)
 
 

@@ -1,5 +1,6 @@
 """Classifiers of texts and pairs give the numbers of transformers' pipeline and of CrossEncoder."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,14 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
-from transformers import AutoModel, AutoModelForSequenceClassification, PreTrainedTokenizerFast, pipeline
+from transformers import (
+    AutoModel,
+    AutoModelForSequenceClassification,
+    ByT5Tokenizer,
+    PerceiverTokenizer,
+    PreTrainedTokenizerFast,
+    pipeline,
+)
 
 from my_project.errors import InvalidInputError, ModelUnavailableError
 from my_project.schemas import Parameters
@@ -90,6 +98,48 @@ def test_a_network_without_a_head_is_refused(load: Load, tmp_path: Path) -> None
     make_tokenizer(tmp_path, LONGEST, types=True)
     with pytest.raises(ModelUnavailableError, match="lacks 2 weights of BertForSequenceClassification"):
         load(tmp_path)
+
+
+def change(path: Path, **values: Any) -> None:
+    """Change values of a JSON file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"auto_map": {"AutoConfig": "modeling.Config"}, "model_type": "own"}, "has code of its own, which is not run"),
+        ({"auto_map": {"AutoModel": "modeling.Model"}, "intermediate_size": 63}, "code of its own, which is not run"),
+        ({"intermediate_size": 63}, "was made for another task, or a file is missing"),
+        ({"id2label": {"1": "no", "2": "yes"}}, "names no label 0: number those of id2label from 0"),
+    ],
+    ids=["unknown", "known", "size", "labels"],
+)
+def test_a_configuration_that_does_not_fit_is_refused_by_name(
+    load: Load, tmp_path: Path, values: dict[str, Any], reason: str
+) -> None:
+    make_model(tmp_path, AutoModelForSequenceClassification, "bert")
+    make_tokenizer(tmp_path, LONGEST, types=True)
+    change(tmp_path / "config.json", **values)
+    with pytest.raises(ModelUnavailableError, match=reason):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "tokenizer"), [("t5", ByT5Tokenizer), ("perceiver", PerceiverTokenizer)], ids=["byt5", "perceiver"]
+)
+def test_tokenizers_of_bytes(load: Load, tmp_path: Path, kind: str, tokenizer: Any) -> None:
+    network_class = AutoModelForSequenceClassification
+    options = {"vocab_size": 400, "eos_token_id": 1} | ({"max_position_embeddings": 256} if kind == "perceiver" else {})
+    make_model(tmp_path, network_class, kind, **options)
+    tokenizer(model_max_length=48).save_pretrained(tmp_path)
+    texts: list[Any] = ["a dog runs over there", "yes, but not far", ("a happy dog", "runs home")]
+    try:
+        model = load(tmp_path)
+    except ModelUnavailableError as error:
+        assert "needs transformers, so it cannot be exported: use torch" in str(error)
+        return
+    agrees(scores(model, texts), expected(tmp_path, texts))
 
 
 def make_xlnet_tokenizer(folder: Path) -> None:

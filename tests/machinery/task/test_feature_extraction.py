@@ -30,7 +30,7 @@ def test_fewer_dimensions_are_normalised_anew(model: InferenceModel[Any, Any, An
 def test_a_prompt_is_put_before_the_text(model: InferenceModel[Any, Any, Any]) -> None:
     prompted = model.predict(["in paris"], Parameters(prompt_name="query"))[0]
     assert prompted == pytest.approx(model.predict(["the rain in paris"], Parameters())[0], abs=1e-5)
-    with pytest.raises(InvalidParameterError, match="the model defines query"):
+    with pytest.raises(InvalidParameterError, match="the model defines document, query"):
         model.predict(["in paris"], Parameters(prompt_name="nothing"))
 
 

@@ -18,6 +18,9 @@ from .cpu_threads import ConcurrentRuns
 CORES = torch.get_num_threads()
 """Cores of this process, read before a thread is given a part of them."""
 
+NOT_ALL_WEIGHTS = "it was made for another task, or a file is missing"
+"""Why a model lacks weights of a network, as far as its files tell."""
+
 
 class TaskGraph(torch.nn.Module, ABC):
     """The computation of a task in torch. The backend runs it, and the export to ONNX traces it."""
@@ -141,13 +144,13 @@ def load_network(auto_class: Any, folder: Path, device: torch.device, unused: Se
     Raises:
         ModelUnavailableError: The files cannot be loaded, or lack weights.
     """
-    network, report = load_pretrained(auto_class, folder, dtype=torch.float32, output_loading_info=True)
+    options = {"output_loading_info": True, "ignore_mismatched_sizes": True}  # the report has these, too
+    network, report = load_pretrained(auto_class, folder, dtype=torch.float32, **options)
     lacking = [name for name in report["missing_keys"] if not name.startswith(tuple(unused))]
     lacking += [str(each[0]) for each in report["mismatched_keys"]]
     if lacking:
-        example = min(lacking)
-        raise ModelUnavailableError(
-            f"{folder} lacks {len(lacking)} weights of {type(network).__name__}, such as {example}: it was made for "
-            "another task, or a file is missing"
-        )
+        has_code = getattr(network.config, "auto_map", None)
+        reason = "it has code of its own, which is not run" if has_code else NOT_ALL_WEIGHTS
+        weights = f"{len(lacking)} weights of {type(network).__name__}, such as {min(lacking)}"
+        raise ModelUnavailableError(f"{folder} lacks {weights}: {reason}")
     return network.to(device).eval()

@@ -89,6 +89,18 @@ def folder_selection(folder: Path, held: Iterable[str] | None = None) -> Selecti
     return selection
 
 
+def read_json(path: Path, default: Any) -> Any:
+    """Return the content of a JSON file, or the default if there is none.
+
+    Raises:
+        ModelUnavailableError: The file is not JSON.
+    """
+    try:
+        return json.loads(path.read_text("utf-8")) if path.is_file() else default
+    except ValueError as error:
+        raise ModelUnavailableError(f"{path} is not JSON: {error}") from None
+
+
 def _download(model: str, revision: str, ask_hub: bool) -> Path:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (

@@ -1,12 +1,12 @@
 """How logits become scores: as the model was saved, or as transformers does it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import ModelUnavailableError
+from ..inference.model_files import read_json
 
 ACTIVATIONS = {"Identity": "none", "Sigmoid": "sigmoid", "Softmax": "softmax"}
 """Functions of torch that a CrossEncoder may be saved with, by the name of the function here."""
@@ -49,15 +49,3 @@ def activate(logits: np.ndarray, function: str) -> np.ndarray:
         return np.where(logits < 0, powers, 1) / (1 + powers)
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def read_json(path: Path, default: Any) -> Any:
-    """Return the content of a JSON file, or the default if there is none.
-
-    Raises:
-        ModelUnavailableError: The file is not JSON.
-    """
-    try:
-        return json.loads(path.read_text("utf-8")) if path.is_file() else default
-    except ValueError as error:
-        raise ModelUnavailableError(f"{path} is not JSON: {error}") from None

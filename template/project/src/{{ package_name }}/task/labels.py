@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import TypedDict
 
+from ..errors import ModelUnavailableError
 from .activation import activate, saved_function
 
 
@@ -21,8 +22,10 @@ def label_facts(config: Any, folder: Path | None = None) -> dict[str, Any]:
     """Return what `best_labels` needs from a model's configuration, and from its folder if it may be a CrossEncoder.
 
     Raises:
-        ModelUnavailableError: A CrossEncoder was saved with a function that is not supported.
+        ModelUnavailableError: A label has no name, or a CrossEncoder was saved with a function that is not supported.
     """
+    if unnamed := [index for index in range(config.num_labels) if index not in config.id2label]:
+        raise ModelUnavailableError(f"config.json names no label {unnamed[0]}: number those of id2label from 0")
     return {
         "labels": [config.id2label[index] for index in range(config.num_labels)],
         "function": saved_function(config, folder) or _function(config),

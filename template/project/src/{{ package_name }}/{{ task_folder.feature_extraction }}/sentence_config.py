@@ -3,12 +3,13 @@
 Files and modes are those of sentence_transformers: modules.json, and a folder for each module.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from ..errors import InvalidParameterError, ModelUnavailableError
+from ..inference.model_files import read_json
+from .sentence_files import read_modules, read_transformer
 
 MODES = {
     "cls_token": "cls",
@@ -24,8 +25,8 @@ MODES = {
 LAYERS = ("Dense", "LayerNorm", "Normalize")
 """Modules that may follow the pooling."""
 
-TASK = "feature-extraction"
-"""What the transformer must have been saved for."""
+NAMED_PROMPTS = ("query", "document")
+"""Prompts that every model has; they are empty unless it was saved with others."""
 
 
 @dataclass
@@ -52,16 +53,16 @@ class SentenceConfig:
         """Return the configuration of the model in a folder.
 
         Raises:
-            ModelUnavailableError: The model has a module that is not supported.
+            ModelUnavailableError: The model has a module or an option that is not supported, or names a prompt that it
+                lacks.
         """
         config = cls()
         pooled = False
-        for module in _json(folder / "modules.json", []):
-            kind, path = module["type"].rpartition(".")[2], module["path"]
+        for kind, path in read_modules(folder):
             if kind == "Transformer":
                 config._read_transformer(folder / path, path)
             elif kind == "Pooling":
-                config.pooling, pooled = _pooling(_json(folder / path / "config.json", {})), True
+                config.pooling, pooled = _pooling(read_json(folder / path / "config.json", {})), True
             elif kind in LAYERS and pooled:
                 config.layers.append((kind, path))
             elif kind != "Dropout":  # which does nothing once a model is trained
@@ -69,19 +70,19 @@ class SentenceConfig:
         config.normalize = bool(config.layers) and config.layers[-1][0] == "Normalize"
         if config.normalize:
             config.layers.pop()
-        options = _json(folder / "config_sentence_transformers.json", {})
+        options = read_json(folder / "config_sentence_transformers.json", {})
         if (kind := options.get("model_type", "SentenceTransformer")) != "SentenceTransformer":
             raise ModelUnavailableError(f"{folder} holds a {kind}, which gives no sentence embeddings")
-        config.prompts = {name: text for name, text in (options.get("prompts") or {}).items() if text is not None}
+        saved = {name: text for name, text in (options.get("prompts") or {}).items() if text is not None}
+        config.prompts = dict.fromkeys(NAMED_PROMPTS, "") | saved
         config.default_prompt = options.get("default_prompt_name")
+        if config.default_prompt and config.default_prompt not in config.prompts:
+            raise ModelUnavailableError(f"{folder} lacks its default prompt {config.default_prompt!r}: define it")
         config.truncate_dim = options.get("truncate_dim")
         return config
 
     def _read_transformer(self, folder: Path, path: str) -> None:
-        names = ("sentence_bert_config.json", "sentence_roberta_config.json", "sentence_xlnet_config.json")
-        options: dict[str, Any] = next((found for name in names if (found := _json(folder / name, {}))), {})
-        if (task := options.get("transformer_task", TASK)) != TASK:
-            raise ModelUnavailableError(f"{folder} was saved for {task}, not for {TASK}")
+        options = read_transformer(folder, "feature-extraction")
         self.transformer = path
         self.max_tokens = options.get("max_seq_length") or None
         self.lower_case = options.get("do_lower_case", False)
@@ -93,19 +94,12 @@ class SentenceConfig:
             InvalidParameterError: The model has no prompt of that name.
         """
         name = name or self.default_prompt
-        if name is None:
+        if not name:
             return ""
         if name not in self.prompts:
-            known = ", ".join(self.prompts) or "no prompts"
+            known = ", ".join(sorted(self.prompts))
             raise InvalidParameterError(f"prompt_name: there is no prompt {name!r}; the model defines {known}")
         return self.prompts[name]
-
-
-def _json(path: Path, default: Any) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8")) if path.is_file() else default
-    except ValueError as error:
-        raise ModelUnavailableError(f"{path} is not JSON: {error}") from None
 
 
 def _pooling(options: dict[str, Any]) -> tuple[str, ...]:

@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..errors import ModelUnavailableError
-from .activation import read_json
-
-TASK = "sequence-classification"
-"""What the transformer must have been saved for."""
+from ..inference.model_files import read_json
+from .sentence_files import read_modules, read_transformer
 
 
 @dataclass
@@ -28,13 +26,11 @@ class CrossEncoderConfig:
             ModelUnavailableError: The model was saved with something that is not supported.
         """
         config = cls()
-        for module in read_json(folder / "modules.json", []):
-            if (kind := module["type"].rpartition(".")[2]) != "Transformer":
+        for kind, path in read_modules(folder):
+            if kind != "Transformer":
                 raise ModelUnavailableError(f"{folder} has a module that is not supported: {kind}")
-            config.transformer = module["path"]
-        options = read_json(folder / config.transformer / "sentence_bert_config.json", {})
-        if (task := options.get("transformer_task", TASK)) != TASK:
-            raise ModelUnavailableError(f"{folder} was saved for {task}, not for {TASK}")
+            config.transformer = path
+        options = read_transformer(folder / config.transformer, "sequence-classification")
         if options.get("do_lower_case"):
             raise ModelUnavailableError(f"{folder} has an option that is not supported: do_lower_case")
         config.max_tokens = options.get("max_seq_length") or None
