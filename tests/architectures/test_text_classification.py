@@ -142,6 +142,17 @@ def test_tokenizers_of_bytes(load: Load, tmp_path: Path, kind: str, tokenizer: A
     agrees(scores(model, texts), expected(tmp_path, texts))
 
 
+@pytest.mark.parametrize("kind", ["mbart", "plbart", "t5", "mixtral", "doge"])
+def test_one_text_alone_and_several_in_one_batch(load: Load, tmp_path: Path, kind: str) -> None:
+    make_model(tmp_path, AutoModelForSequenceClassification, kind)
+    make_tokenizer(tmp_path, LONGEST, types=False)
+    model = load(tmp_path)
+    texts = [words(3), words(20, 3), words(1, 5)]
+    wanted = expected(tmp_path, texts)
+    agrees(scores(model, texts), wanted)
+    agrees(scores(model, texts[:1]), wanted[:1])
+
+
 def make_xlnet_tokenizer(folder: Path) -> None:
     """Write a tokenizer as XLNet's: [CLS] of type 2 at the end, padding on the left, and no limit."""
     tokenizer = Tokenizer(WordLevel({word: place for place, word in enumerate(WORDS)}, unk_token="[UNK]"))

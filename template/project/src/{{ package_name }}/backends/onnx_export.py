@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxscript import opset18
 
 from ..base_settings import ServiceSettings
 from ..errors import ModelUnavailableError
@@ -39,6 +40,13 @@ NOISY_LOGGERS = ("torch", "torch.onnx", "onnxscript", "onnx_ir")
 OPSETS = (23, 22)
 """ONNX operator sets, best first. 23 has attention as one operator, which is a sixth faster, and rotary positions as
 another one, which ONNX Runtime refuses for some networks."""
+
+TRACED_ATTENTION = (None, "eager")
+"""How transformers computes attention while the graph is traced, best first: as it does anyway, or in single products,
+which every exporter knows."""
+
+TRACED_EXPERTS = "batched_mm"
+"""How it computes a mixture of experts: its own default has no operator of ONNX."""
 
 QUANTISED = ["MatMul", "Gather"]
 """Operators whose weights become 8-bit integers, for each channel; activations are quantised as they come."""
@@ -142,10 +150,11 @@ def _make(weights: Path, folder: Path, settings: ServiceSettings, spec: ExportSp
         try:
             found = spec.model.load(*load_exported(changed, spec.open_preprocessor), changed)
             predictions = found.predict(inputs, spec.parameters)
+            [alone] = found.predict(inputs[:1], spec.parameters)
         except Exception as error:  # the runtime's exceptions share no other base
             reason = f"{_reason(error)}; keep runtime torch"
             raise ModelUnavailableError(f"{name} cannot be computed when exported: {reason}") from error
-        return [measure(*pair) for pair in zip(predictions, expected, strict=True)]
+        return [measure(*pair) for pair in zip([alone, *predictions], [expected[0], *expected], strict=True)]
 
     difference = max(compare("fp32", spec.difference), key=lambda each: (math.isnan(each), each))
     if not difference <= TOLERANCE:
@@ -183,7 +192,7 @@ def _reason(error: Exception) -> str:
 
 
 def _export_graph(graph: TaskGraph, example: dict[str, np.ndarray], target: Path, name: str) -> None:
-    """Write the graph in 32 bits, with the first operator set that ONNX Runtime computes the example with.
+    """Write the graph in 32 bits, in the first way that ONNX Runtime computes the example with.
 
     Raises:
         ModelUnavailableError: There is none.
@@ -191,22 +200,36 @@ def _export_graph(graph: TaskGraph, example: dict[str, np.ndarray], target: Path
     shapes = {each: dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for each, axes in graph.dynamic_axes.items()}
     options: dict[str, Any] = {"dynamo": True, "verbose": False, "dynamic_shapes": {"batch": shapes}}
     options |= {"input_names": list(example), "output_names": list(graph.output_names)}
+    options["custom_translation_table"] = {torch.ops.aten.squeeze.default: _squeeze}
     batch = {each: torch.from_numpy(array) for each, array in example.items()}
-    for opset in OPSETS:
-        try:
-            program: Any = torch.onnx.export(graph, (), kwargs={"batch": batch}, opset_version=opset, **options)
-        except Exception as error:  # the exporter raises many kinds of exceptions
-            raise ModelUnavailableError(f"{name} cannot be exported: {_reason(error)}; keep runtime torch") from error
-        _forget_shapes(program.model.graph)
-        # Weights in a file of their own are mapped into memory, where processes share them.
-        program.save(target, external_data=True)
-        try:
-            SessionPool(target, "cpu", 1).run(example)
-            return
-        except Exception as error:  # the runtime's exceptions share no other base
-            if opset == OPSETS[-1]:
-                reason = f"{_reason(error)}; keep runtime torch"
-                raise ModelUnavailableError(f"{name} cannot be computed when exported: {reason}") from error
+    graph.network.set_experts_implementation(TRACED_EXPERTS)
+    failure = ""
+    for attention in TRACED_ATTENTION:
+        if attention:
+            graph.network.set_attn_implementation(attention)
+        for opset in OPSETS:
+            try:
+                program: Any = torch.onnx.export(graph, (), kwargs={"batch": batch}, opset_version=opset, **options)
+            except Exception as error:  # the exporter raises many kinds of exceptions
+                failure = failure or f"exported: {_reason(error)}"
+                break  # the operator set does not matter
+            _forget_shapes(program.model.graph)
+            # Weights in a file of their own are mapped into memory, where processes share them.
+            program.save(target, external_data=True)
+            try:
+                session = SessionPool(target, "cpu", 1)
+                for rows in (slice(None), slice(1)):
+                    session.run({each: array[rows] for each, array in example.items()})
+                return
+            except Exception as error:  # the runtime's exceptions share no other base
+                failure = failure or f"computed when exported: {_reason(error)}"
+    raise ModelUnavailableError(f"{name} cannot be {failure}; keep runtime torch")
+
+
+def _squeeze(tensor: Any) -> Any:
+    """Translate a squeeze that names no axes: it means those of size 1 in the trace, not a batch of one input."""
+    axes: Any = [axis for axis, size in enumerate(tensor.shape) if size == 1]
+    return opset18.Squeeze(tensor, axes) if axes else opset18.Identity(tensor)
 
 
 def _forget_shapes(graph: Any) -> None:
