@@ -5,6 +5,7 @@ Runs with the Python of a generated project. Prints a line of JSON for each arch
 """
 
 import inspect
+import io
 import json
 import logging
 import os
@@ -19,6 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from image_models import images, make_image_model
+from PIL import Image
 from tiny import LONGEST, make_model, make_tokenizer, takes_types, words
 from transformers import pipeline
 from transformers.models.auto import modeling_auto
@@ -32,6 +35,7 @@ CLASSES = {
     "feature-extraction": "AutoModel",
     "fill-mask": "AutoModelForMaskedLM",
     "text-generation": "AutoModelForCausalLM",
+    "image-classification": "AutoModelForImageClassification",
 }
 MAPPINGS = {
     "text-classification": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
@@ -39,20 +43,34 @@ MAPPINGS = {
     "fill-mask": "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
     "text-generation": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
     "text-ranking": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
+    "image-classification": "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES",
 }
+
+ALL_LABELS = 10_000
+"""More labels than any model has."""
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "text-generation": {"max_new_tokens": 4},
+    "fill-mask": {"top_k": 5},
+    "image-classification": {"top_k": ALL_LABELS, "function_to_apply": "none"},
+}
+"""Parameters of the project's predictions."""
 
 
 def architectures(task: str) -> list[str]:
     """Return the names of all architectures of a task; of feature-extraction, those that also read texts elsewhere."""
     found = set(getattr(modeling_auto, MAPPINGS[task]))
     if task == "feature-extraction":
-        texts = {*MAPPINGS.values(), "MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES"} - {MAPPINGS[task]}
+        others = {MAPPINGS[task], MAPPINGS["image-classification"]}
+        texts = {*MAPPINGS.values(), "MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES"} - others
         found &= set().union(*(getattr(modeling_auto, name) for name in texts))
     return sorted(found)
 
 
 def inputs_of(task: str) -> list[Any]:
-    """Return texts of unlike length, beside each other in a batch."""
+    """Return inputs of unlike length or size, beside each other in a batch."""
+    if task == "image-classification":
+        return images()
     if task == "fill-mask":
         return [f"{words(3)} [MASK]", f"{words(2)} [MASK] {words(15, 3)}", f"[MASK] {words(6, 9)}"]
     if task == "text-ranking":
@@ -62,7 +80,7 @@ def inputs_of(task: str) -> list[Any]:
 
 
 class Reference:
-    """The pipeline of transformers, for one text at a time. A pair is ranked as CrossEncoder does it."""
+    """The pipeline of transformers, for one input at a time. A pair is ranked as CrossEncoder does it."""
 
     def __init__(self, task: str, folder: Path) -> None:
         self.task = task
@@ -70,7 +88,8 @@ class Reference:
         if task == "feature-extraction":
             model = self._encoder(folder)
         kind = "text-classification" if task == "text-ranking" else task
-        self.pipeline = pipeline(kind, model=model, tokenizer=str(folder), device="cpu")
+        options = {} if task == "image-classification" else {"tokenizer": str(folder)}
+        self.pipeline = pipeline(kind, model=model, device="cpu", **options)
 
     @staticmethod
     def _encoder(folder: Path) -> Any:
@@ -81,6 +100,9 @@ class Reference:
 
     def predict(self, text: Any) -> Any:
         """Return the numbers that the project's answer must have, or its text."""
+        if self.task == "image-classification":
+            scores = self.pipeline(Image.open(io.BytesIO(text)), top_k=ALL_LABELS, function_to_apply="none")
+            return {each["label"]: each["score"] for each in scores}
         if self.task == "text-classification":
             given = {"text": text[0], "text_pair": text[1]} if isinstance(text, tuple) else text
             return {each["label"]: each["score"] for each in self.pipeline(given, top_k=None)}
@@ -102,7 +124,7 @@ class Reference:
 
 def answers(task: str, predictions: list[Any]) -> list[Any]:
     """Return the project's answers in the shape of those of `Reference`."""
-    if task == "text-classification":
+    if task in ("text-classification", "image-classification"):
         return [{each["label"]: each["score"] for each in labels} for labels in predictions]
     if task == "fill-mask":
         return [[each["score"] for each in fills] for fills in predictions]
@@ -129,9 +151,12 @@ def difference(found: Any, expected: Any) -> float:
 def try_architecture(task: str, runtime: str, kind: str, folder: Path) -> tuple[str, str]:
     """Return the outcome for an architecture, and why."""
     try:
-        labels = {"num_labels": 1} if task == "text-ranking" else {}
-        network = make_model(folder, getattr(transformers, CLASSES[task]), kind, **labels)
-        make_tokenizer(folder, None, takes_types(network))
+        if task == "image-classification":
+            make_image_model(folder, kind)
+        else:
+            labels = {"num_labels": 1} if task == "text-ranking" else {}
+            network = make_model(folder, getattr(transformers, CLASSES[task]), kind, **labels)
+            make_tokenizer(folder, None, takes_types(network))
         reference = Reference(task, folder)
         inputs = inputs_of(task)
         expected = [reference.predict(text) for text in inputs]
@@ -145,21 +170,22 @@ def try_architecture(task: str, runtime: str, kind: str, folder: Path) -> tuple[
     from my_project.schemas import Parameters
     from my_project.settings import Settings
 
-    chosen = {"model": str(folder), "runtime": runtime, "device": "cpu", "max_padding": 64}
+    chosen = {"model": str(folder), "runtime": runtime, "device": "cpu"}
+    if task != "image-classification":
+        chosen["max_padding"] = 64
     if runtime == "onnx":
         chosen |= {"exported": folder / "exported"}
     try:
         model = load_tried_model(Settings(**chosen))
     except ModelUnavailableError as error:
         return "refused", str(error).replace(str(folder), "FOLDER")
-    options = {"max_new_tokens": 4} if task == "text-generation" else {"top_k": 5} if task == "fill-mask" else {}
+    options = OPTIONS.get(task, {})
     found = answers(task, model.predict(inputs, Parameters(**options)))
     for text, ours, theirs in zip(inputs, found, expected, strict=True):
         if (gap := difference(ours, theirs)) > TOLERANCE:
-            return (
-                "fails",
-                f"differs by {gap:.2g} for {len(text) if isinstance(text, tuple) else len(text.split())} tokens",
-            )
+            return "fails", f"differs by {gap:.2g} for input {inputs.index(text) + 1}"
+    if task == "image-classification":
+        return "agrees", f"{len(inputs)} images"
     tokenizer = reference.pipeline.tokenizer
     limit = model._max_tokens if task == "text-generation" else model.tokenizer.facts.max_tokens
     counts = len(tokenizer("w1 w2")["input_ids"]) > len(tokenizer("w1")["input_ids"])  # some make another of its files

@@ -1,4 +1,4 @@
-"""Models of every kind give the numbers of their own libraries, in the projects of all tasks that read texts.
+"""Models of every kind give the numbers of their own libraries, in the projects of all tasks.
 
 The programs in tests/architectures run with the environment of one project and the sources of the project of each task:
 their dependencies are the same.
@@ -22,8 +22,8 @@ from tests.program import run
 
 pytestmark = pytest.mark.project
 
-LIBRARY = "sentence-transformers==6.2.0"
-"""What sentence embeddings and scores of pairs are compared with."""
+LIBRARIES = ("sentence-transformers==6.2.0", "pillow>=11")
+"""What sentence embeddings and scores of pairs are compared with, and what image processors need."""
 
 SAMPLE = [
     "bert",
@@ -53,6 +53,7 @@ def program(
     programs = shutil.copytree(ROOT / "tests/architectures", tmp_path_factory.mktemp("programs") / "architectures")
     (programs / "__init__.py").unlink()
     (programs / "pytest.ini").touch()
+    libraries = [f"--with={each}" for each in LIBRARIES]
     sources: dict[str, Path] = {}
 
     def program(task: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -62,7 +63,7 @@ def program(
             assert result.project_dir, result.exception
             sources[task] = result.project_dir / "src"
         paths = os.pathsep.join([str(sources[task]), str(programs)])
-        command = ["uv", "run", "--quiet", "--project", str(installed.path), f"--with={LIBRARY}", "python", *arguments]
+        command = ["uv", "run", "--quiet", "--project", str(installed.path), *libraries, "python", *arguments]
         settings = {"PYTHONPATH": paths, "HF_HUB_OFFLINE": "1"}
         return run(command, cwd=programs, env=installed.environment | settings, timeout=3600)
 
@@ -81,6 +82,7 @@ def program(
             ("fill-mask", ""),
             ("fill-mask", "torch"),
             ("text-generation", ""),
+            ("image-classification", ""),
         ],
         [
             ("text-classification", "problem_type or beside"),
@@ -107,6 +109,7 @@ def test_models_of_every_kind_agree_with_their_libraries(program: Program, selec
             *((task, "torch", []) for task in ("text-classification", "fill-mask", "text-generation")),
             ("feature-extraction", "torch", []),
             *((task, "onnx", []) for task in ("text-classification", "fill-mask", "feature-extraction")),
+            *(("image-classification", runtime, []) for runtime in ("torch", "onnx")),
         ],
         [("text-classification", "torch", SAMPLE)],
     ),

@@ -89,7 +89,8 @@ class ImageClassificationModel(BackendModel[bytes, Any, Any]):
             InvalidInputError: A file is no image.
         """
         # One image at a time is decoded: small files can hold large ones.
-        return [Item(self.processor.to_pixels(open_image(data, self.image_limits)), parameters) for data in inputs]
+        pixels = (self.processor.to_pixels(open_image(data, self.image_limits)) for data in inputs)
+        return [Item(each, parameters, group=each.shape) for each in pixels]  # some processors keep proportions
 
     def collate(self, items: Sequence[Item]) -> dict[str, np.ndarray]:
         """Return the pixels of all images: (batch, 3, height, width)."""

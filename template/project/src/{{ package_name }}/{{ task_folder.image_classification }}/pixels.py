@@ -19,6 +19,8 @@ class Pixels:
     resample: int = Image.Resampling.BILINEAR
     crop: tuple[int, int] | None = None
     """Height and width of the centre to keep."""
+    reverse_channels: bool = False
+    """Whether the channels become blue, green and red."""
     scale: float | None = None
     """Factor for every value, 0 to 255."""
     mean: tuple[float, float, float] | None = None
@@ -33,6 +35,8 @@ class Pixels:
     def to_pixels(self, image: Image.Image) -> np.ndarray:
         """Return the pixels of an RGB image: (3, height, width), 32-bit floats."""
         values = np.asarray(self._crop(self._resize(image)), np.float32)
+        if self.reverse_channels:
+            values = values[..., ::-1]
         if self.scale is not None:
             values = values * np.float32(self.scale)
         if self.mean is not None and self.std is not None:
