@@ -1,10 +1,14 @@
 """What text generation promises."""
 
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 from example import INPUTS
 
+from my_project.components import get_settings, load_model
 from my_project.errors import InvalidInputError, InvalidParameterError
 from my_project.inference.model import InferenceModel
 from my_project.schemas import Parameters
@@ -42,6 +46,20 @@ def test_a_text_ends_before_the_stop(model: InferenceModel[Any, Any, Any]) -> No
     stop = free["generated_text"][4:6]
     [stopped] = model.predict(INPUTS[:1], Parameters(stop=[stop]))
     assert stop not in stopped["generated_text"]
+
+
+def test_stop_strings_of_the_model_itself(
+    model: InferenceModel[Any, Any, Any], model_folder: Path, tmp_path: Path
+) -> None:
+    [free] = model.predict(INPUTS[:1], Parameters())
+    stop = free["generated_text"][4:6]
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    config = folder / "generation_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"stop_strings": [stop]}))
+    stopping = load_model(get_settings().model_copy(update={"model": str(folder)}))
+    [stopped] = stopping.predict(INPUTS[:1], Parameters())
+    assert free["generated_text"].startswith(stopped["generated_text"])
+    assert stopped["generated_text"].count(stop) == 1
 
 
 def test_a_prompt_needs_room_for_the_answer(model: InferenceModel[Any, Any, Any]) -> None:

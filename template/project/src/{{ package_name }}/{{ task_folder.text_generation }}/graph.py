@@ -88,7 +88,8 @@ class TextGenerationGraph(TaskGraph):
         """Return the logits of the next tokens of each prompt, (batch, tokens, vocabulary)."""
         options: dict[str, Any] = {"max_new_tokens": TRIED_TOKENS, "min_new_tokens": TRIED_TOKENS, "do_sample": False}
         options["pad_token_id"] = self.padding_id
-        options |= {"return_dict_in_generate": True, "output_logits": True}
+        options |= {"return_dict_in_generate": True, "output_logits": True, "num_beams": 1, "num_return_sequences": 1}
+        options["tokenizer"] = self.preprocessor  # of stop strings that the model may have
         with torch.inference_mode():
             inputs = {name: tensor.to(self.network.device) for name, tensor in self.pad(prompts).items()}
             return torch.stack(self.network.generate(**inputs, **options).logits, dim=1)

@@ -166,15 +166,21 @@ class TextGenerationModel(InferenceModel[str, Any, Any]):
             "do_sample": _samples(parameters),
             "max_new_tokens": parameters.max_new_tokens,
             "pad_token_id": self._graph.padding_id,
+            # What the model's generation_config.json may ask for, and an answer has no place for.
+            "num_return_sequences": 1,
+            "return_dict_in_generate": False,
+            "tokenizer": self._tokenizer,  # of stop strings, which that file may have, too
             **{name: value for name, value in sampling.items() if value is not None},
         }
         if parameters.repetition_penalty is not None:
             options["repetition_penalty"] = parameters.repetition_penalty
         if parameters.stop:
-            options |= {"stop_strings": parameters.stop, "tokenizer": self._tokenizer}
+            options["stop_strings"] = parameters.stop
         if reader := items[0].value.reader:
             streamer = Streamer(self._tokenizer, parameters.stop, reader)
-            options |= {"streamer": streamer, "stopping_criteria": StoppingCriteriaList([streamer])}
+            options["stopping_criteria"] = StoppingCriteriaList([streamer])
+            if (self._network.generation_config.num_beams or 1) == 1:  # several beams know no token before their end
+                options["streamer"] = streamer
         written = self._network.generate(**features, **options)[:, features["input_ids"].shape[1] :]
         answers = []
         for item, ids in zip(items, written.tolist(), strict=True):
