@@ -68,7 +68,8 @@ class Parts:
             raise InvalidInputError(f"{self._folder}: there is no folder {self._folder.parent}")
         self._folder.mkdir(exist_ok=True)
         path = self._path(shard.number)
-        path.unlink(missing_ok=True)
+        for earlier in (path, *self._folder.glob(f".{path.name}.*")):
+            earlier.unlink(missing_ok=True)
         return path
 
     def writer(self, stream: IO[bytes], model: str) -> "PartWriter":
