@@ -6,9 +6,11 @@ import re
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +20,7 @@ import pytest
 from tests.conftest import rows
 from tests.engine import PATIENCE
 from tests.installed import Make, Project, tiny_model
+from tests.project.customers import make_key
 from tests.project.test_checks import BUCKET, TRAINED
 from tests.project.test_real_model import closed_port, one_line
 from tests.relay import relay
@@ -305,3 +308,63 @@ def wal(database: Path) -> int:
     """Return the size of an SQLite database's write-ahead log, in bytes."""
     log = Path(f"{database}-wal")
     return log.stat().st_size if log.exists() else 0
+
+
+@contextmanager
+def two_owners(project: Project, settings: dict[str, str], folder: Path) -> Iterator[list[httpx.Client]]:
+    """Yield a client of the API for each of two keys."""
+    ok(project.run("train", **settings))
+    settings = settings | {"MY_PROJECT_API_KEYS_FILE": str(folder / "api_keys")}
+    keys = [make_key(project, name, settings) for name in ("ann", "bob")]
+    with project.served(**settings) as api, ExitStack() as stack:
+        yield [
+            stack.enter_context(httpx.Client(base_url=api.url, headers=headers, timeout=PATIENCE)) for headers in keys
+        ]
+
+
+def test_files_of_two_owners_in_one_bucket_stay_apart(
+    project: Project, settings: dict[str, str], tmp_path: Path
+) -> None:
+    with two_owners(project, settings, tmp_path) as (ann, bob):
+        lines = b'{"text": "user-1"}\n'
+        for client, name in ((ann, "ann"), (bob, "bob")):
+            assert client.put(f"/files/in/{name}.jsonl", content=lines).status_code == 201
+            assert [each["path"] for each in client.get("/files").json()] == [f"in/{name}.jsonl"]
+        theirs = "/files/in/ann.jsonl"
+        asked = [bob.get(theirs), bob.put(theirs, content=b"bobs"), bob.delete(theirs)]
+        for arguments in (
+            {"source": "in/ann.jsonl"},
+            {"source": "in/bob.jsonl", "target": "in/ann.jsonl"},
+        ):
+            asked.append(bob.post("/jobs", json={"arguments": arguments}))
+        asked.append(bob.get("/files/in/nobodys.jsonl"))
+        assert [each.status_code for each in asked] == [404] * len(asked)
+        assert asked[0].json() == {"error": "in/ann.jsonl: no such file in the storage"}
+        assert ann.get(theirs).content == lines
+        assert ann.put(theirs, content=b"anns").status_code == 201
+        assert ann.delete(theirs).status_code == 204
+        assert bob.put(theirs, content=b"bobs").status_code == 201, "the path is free again"
+        assert (ann.get(theirs).status_code, bob.get(theirs).content) == (404, b"bobs")
+
+
+@pytest.mark.exhaustive
+def test_of_two_owners_who_upload_to_one_path_of_a_bucket_at_once_one_has_it(
+    project: Project, settings: dict[str, str], tmp_path: Path
+) -> None:
+    with two_owners(project, settings, tmp_path) as owners, ThreadPoolExecutor(8) as pool:
+        for number in range(10):
+            path, barrier = f"/files/shared/{number}", threading.Barrier(8)
+
+            def upload(each: int, path: str = path, barrier: threading.Barrier = barrier) -> tuple[int, int]:
+                barrier.wait(60)
+                return each % 2, owners[each % 2].put(path, content=bytes([each]) * (each + 1)).status_code
+
+            answers = list(pool.map(upload, range(8)))
+            [winner] = {owner for owner, status in answers if status == 201}
+            assert {status for owner, status in answers if owner == winner} == {201}
+            assert {status for owner, status in answers if owner != winner} == {404}
+            content = owners[winner].get(path).content
+            listed = {each["path"]: each["size"] for each in owners[winner].get("/files?prefix=shared/").json()}
+            assert listed[path.removeprefix("/files/")] == len(content)
+            assert content == bytes([content[0]]) * (content[0] + 1) and content[0] % 2 == winner
+            assert owners[1 - winner].get(path).status_code == 404
