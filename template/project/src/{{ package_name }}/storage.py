@@ -9,7 +9,6 @@ import time
 import unicodedata
 import uuid
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .base_settings import ServiceSettings
 from .db.engine import DatabaseUnavailableError
 from .errors import InvalidInputError
+from .probe import Probe
 
 FileSystem = Any
 """A filesystem of fsspec, which has no useful type annotations."""
@@ -106,8 +106,8 @@ class Storage:
         self._files, self._root = open_filesystem(settings.storage)
         self._is_local = isinstance(self._files, LocalFileSystem)
         self._label = "the storage" if self._is_local else f"the storage {settings.storage}"  # clients see it
-        self._pool = ThreadPoolExecutor(1, "storage")
-        self._pending: Future[None] | None = None
+        self.probe = Probe(self._label, self._connection_problem)
+        """Tells why the storage cannot be used. A folder that must not be written is no problem: see check_writable."""
 
     def size(self, path: str) -> int:
         """Return the size of a file in bytes."""
@@ -196,19 +196,14 @@ class Storage:
                 return any(Path(self._root, each).exists() for each in variants)
 
     def problem(self) -> str | None:
-        """Return why the storage cannot be used, or None. Wait at most CONNECT_TIMEOUT_SECONDS.
+        """Return why the storage cannot be used, or None. Wait at most CONNECT_TIMEOUT_SECONDS."""
+        return self.probe.problem(CONNECT_TIMEOUT_SECONDS)
 
-        A folder that must not be written is no problem here: `check_writable` finds it.
-        """
-        self._pending = self._pending or self._pool.submit(self._connect)
+    def _connection_problem(self) -> str | None:
         try:
-            self._pending.result(CONNECT_TIMEOUT_SECONDS)
-        except TimeoutError:
-            return f"{self._label} does not answer"
+            self._connect()
         except StorageUnavailableError as error:
-            self._pending = None
             return str(error)
-        self._pending = None
         return None
 
     def _connect(self) -> None:

@@ -15,7 +15,7 @@ def backup(
     from ..storage import open_filesystem, replace_file, storage_errors
 
     import_tables()
-    engine = connect(get_settings())
+    engine = connect(get_settings(), is_patient=True)
     files, path = open_filesystem(address)
     with replace_file(files, path, address) as stream, storage_errors(address):
         counts = dump(engine, stream)

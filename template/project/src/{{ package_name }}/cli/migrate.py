@@ -19,7 +19,7 @@ def migrate(
     from ..db import migrate
     from ..db.engine import connect
 
-    engine = connect(get_settings())
+    engine = connect(get_settings(), is_patient=True)
     if create is not None:
         import_tables()
         typer.echo(str(migrate.create(engine, create)))

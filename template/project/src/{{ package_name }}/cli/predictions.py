@@ -18,7 +18,7 @@ def predictions(
     from ..db.engine import DatabaseUnavailableError, connect
     from ..db.models import PredictionRow
 
-    database = connect(get_settings())
+    database = connect(get_settings(), is_patient=True)
     if problem := migrate.problem(database):
         raise DatabaseUnavailableError(problem)
     query = select(PredictionRow.__table__).order_by(PredictionRow.id.desc()).limit(limit)

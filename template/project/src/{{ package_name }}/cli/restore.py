@@ -16,7 +16,7 @@ def restore(
     from ..storage import open_filesystem, storage_errors
 
     import_tables()
-    engine = connect(get_settings())
+    engine = connect(get_settings(), is_patient=True)
     files, path = open_filesystem(address)
     with storage_errors(address), files.open(path, "rb") as stream:
         counts = load(engine, stream, force)

@@ -1,6 +1,8 @@
 """Connections to the database of the settings: an SQLite file by default."""
 
 import os
+import time
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from .text import encode_json
 CONNECT_TIMEOUT_SECONDS = 5
 """Maximum wait for a connection, in seconds."""
 
+MAX_SILENCE_SECONDS = 10
+"""Maximum wait for a byte of PostgreSQL's answer, in seconds: a server that is paused, or behind a network that is cut
+off, leaves its connections open."""
 
 LOCK_SPACE = 736_614
 """First number of PostgreSQL's advisory locks of `serialize`; no other program may use it."""
@@ -23,8 +28,12 @@ class DatabaseUnavailableError(ConnectionError):
     """The database cannot be used; the message gives the reason in one line and never contains a password."""
 
 
-def connect(settings: ServiceSettings) -> Engine:
+def connect(settings: ServiceSettings, is_patient: bool = False) -> Engine:
     """Return a connection pool. It connects on first use.
+
+    Args:
+        settings: The settings, which name the database.
+        is_patient: Whether a statement may take longer than MAX_SILENCE_SECONDS, as that of a migration may.
 
     Raises:
         DatabaseUnavailableError: The setting `database` is not an address.
@@ -51,6 +60,8 @@ def connect(settings: ServiceSettings) -> Engine:
         )
         if url.get_backend_name() == "postgresql":
             event.listen(engine, "do_connect", _connect_with_utf8)
+            if not is_patient and engine.driver == "psycopg":
+                event.listen(engine, "connect", _limit_silence)
         return engine
     except ArgumentError as error:
         raise DatabaseUnavailableError("database: not an address like postgresql+psycopg://user@host/db") from error
@@ -91,6 +102,36 @@ def _connect_with_utf8(dialect: Any, _: Any, arguments: Any, options: Any) -> An
     connection.close()
     message = f"its encoding is {encoding}, not UTF8: create a database with ENCODING 'UTF8' TEMPLATE template0"
     raise OperationalError(None, None, DatabaseUnavailableError(message))
+
+
+def _limit_silence(connection: Any, _: Any) -> None:
+    """Let a connection of psycopg fail when the server is silent. No option of PostgreSQL or TCP does so.
+
+    The server would have to end a statement itself, and the kernel of its machine acknowledges all packets.
+    """
+    wait = connection.wait
+
+    def limited(generator: Any, *arguments: Any, **options: Any) -> Any:
+        return wait(_expect_bytes(connection, generator), *arguments, **options)
+
+    connection.wait = limited
+
+
+def _expect_bytes(connection: Any, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Pass on what a generator of psycopg waits for; psycopg continues it ten times a second without a byte."""
+    heard = time.monotonic()
+    try:
+        awaited = next(generator)
+        while True:
+            ready = yield awaited
+            if ready:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > MAX_SILENCE_SECONDS:
+                connection.close()  # the answer may come yet, and would be taken for that to another statement
+                raise connection.OperationalError(f"the server has not answered for {MAX_SILENCE_SECONDS} s")
+            awaited = generator.send(ready)
+    except StopIteration as ended:
+        return ended.value
 
 
 def _enable_wal(connection: Any, _: Any) -> None:

@@ -7,6 +7,7 @@ worker ignores the message of a job that it cannot claim, and announces due jobs
 import logging
 import logging.config
 import threading
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +48,9 @@ CONNECT_TIMEOUT_SECONDS = 3
 SOCKET_TIMEOUT_SECONDS = 30
 """Maximum wait for an answer of the broker to a worker, in seconds."""
 
+RETRY_SECONDS = 5.0
+"""Time for which nothing is announced after the broker has failed, in seconds: whoever submits a job would wait."""
+
 
 class Broker:
     """The queue that announces jobs to workers."""
@@ -54,7 +58,11 @@ class Broker:
     def __init__(self, settings: ServiceSettings) -> None:
         """Create the clients. They connect on first use."""
         address = broker_address(settings)
-        self.celery = _celery(address, settings.job_timeout_seconds)
+        self.celery = _celery(address, settings.job_timeout_seconds, socket_timeout=SOCKET_TIMEOUT_SECONDS)
+        self._publisher = _celery(
+            address, settings.job_timeout_seconds, socket_timeout=CONNECT_TIMEOUT_SECONDS, max_retries=0
+        )
+        self._down_until = 0.0
         self._redis = Redis.from_url(
             address, socket_timeout=CONNECT_TIMEOUT_SECONDS, socket_connect_timeout=CONNECT_TIMEOUT_SECONDS
         )
@@ -66,16 +74,17 @@ class Broker:
             store: The jobs.
             again: Also send messages for jobs announced before, because the broker has lost them.
         """
-        is_full = True
+        is_full = time.monotonic() >= self._down_until
         while is_full:
             ids = store.take_unannounced(again)
             is_full = len(ids) == ANNOUNCE_BATCH_SIZE
             try:
                 while ids:
-                    self.celery.send_task("work", [ids[-1]], retry=False)
+                    self._publisher.send_task("work", [ids[-1]], retry=False)
                     ids.pop()
             except (OperationalError, RedisError, OSError) as error:
                 logger.warning("the broker cannot be reached, jobs stay queued: %s", type(error).__name__)
+                self._down_until = time.monotonic() + RETRY_SECONDS
                 store.mark_unannounced(ids)
                 return
 
@@ -163,7 +172,7 @@ def broker_address(settings: ServiceSettings) -> str:
     return str(address)
 
 
-def _celery(address: str, timeout_seconds: float) -> Celery:
+def _celery(address: str, timeout_seconds: float, **transport_options: float) -> Celery:
     celery = Celery(QUEUE, broker=address, set_as_current=False)
     celery.conf.update(
         broker_connection_retry_on_startup=True,
@@ -171,9 +180,9 @@ def _celery(address: str, timeout_seconds: float) -> Celery:
         broker_transport_options={
             # A shorter visibility timeout would deliver a message again while its job runs.
             "visibility_timeout": timeout_seconds + 2 * KILL_GRACE_SECONDS,
-            "socket_timeout": SOCKET_TIMEOUT_SECONDS,
             "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "socket_keepalive": True,
+            **transport_options,
         },
         task_acks_late=True,
         task_default_queue=QUEUE,

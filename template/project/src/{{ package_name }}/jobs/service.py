@@ -15,6 +15,7 @@ from ..db.engine import DatabaseUnavailableError, connect, read_only_problem
 from ..db.models import Job
 from ..errors import NotReadyError, QueueFullError
 from ..inference.engine import Engine
+from ..probe import Probe, problems
 from ..storage import NoSuchFileError, Storage, StorageUnavailableError
 from .files import OwnedFiles
 from .local_worker import LocalWorker
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 """Delay before a job asks an engine again whose queue was full, in seconds."""
+
+PROBE_SECONDS = 2.0
+"""Maximum wait for database, broker and storage in a check, in seconds: the image's health check waits 3 for /ready."""
 
 CACHE_TTL_SECONDS = 2.0
 """Time for which a successful check of database, broker and storage is cached, in seconds."""
@@ -59,6 +63,9 @@ class JobService:
         self.store = JobStore(self._database, settings.job_attempts)
         self.collectors: Sequence[Collector] = [JobBacklog(self.store), StorageState(self.is_writable)]
         self._broker = _broker(settings)
+        self._probes = [Probe("the database", self._database_problem), self.storage.probe]
+        if self._broker:
+            self._probes.append(Probe("the broker", self._broker.problem))
         self._worker: LocalWorker | None = None
         if not self._broker:
             self._worker = LocalWorker(Worker(settings, self.store, job_types, lambda: self._model))
@@ -172,15 +179,15 @@ class JobService:
             files.require_writable(path)
 
     def reasons(self) -> list[str]:
-        """Return why jobs cannot be accepted; empty if they can. May block for seconds."""
+        """Return why jobs cannot be accepted; empty if they can. May block for PROBE_SECONDS."""
         checked, reasons = self._checked
         if reasons or time.monotonic() - checked > CACHE_TTL_SECONDS:
-            broker = self._broker.problem() if self._broker else None
-            database = None if read_only_problem(self._database) else migrate.problem(self._database)
-            found = [database, broker, self.storage.problem()]
-            reasons = [each for each in found if each]
+            reasons = problems(self._probes, PROBE_SECONDS)
             self._checked = (time.monotonic(), reasons)
         return reasons
+
+    def _database_problem(self) -> str | None:
+        return None if read_only_problem(self._database) else migrate.problem(self._database)
 
 
 def _broker(settings: ServiceSettings) -> "Broker | None":

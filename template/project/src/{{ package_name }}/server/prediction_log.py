@@ -39,6 +39,9 @@ BATCH_SIZE = 200
 WRITE_SECONDS = 1.0
 """Time to collect a batch, and until a failed one is retried."""
 
+DELETED_AT_ONCE = 10_000
+"""Maximum number of rows that one transaction deletes, so that none takes long."""
+
 CLEANUP_SECONDS = 60.0
 """Interval between deletions of rows that are too old or too many."""
 
@@ -166,9 +169,13 @@ class PredictionLog:
     def _delete_old_rows(self) -> None:
         last = select(func.max(PredictionRow.id)).scalar_subquery()
         is_old = PredictionRow.at < datetime.now(UTC) - self._max_age
+        is_surplus = or_(is_old, PredictionRow.id <= last - self._max_rows)
+        some = select(PredictionRow.id).where(is_surplus).limit(DELETED_AT_ONCE)
+        count = DELETED_AT_ONCE
         try:
-            with self._database.begin() as connection:
-                connection.execute(delete(PredictionRow).where(or_(is_old, PredictionRow.id <= last - self._max_rows)))
+            while count == DELETED_AT_ONCE and not self._stopping:
+                with self._database.begin() as connection:
+                    count = connection.execute(delete(PredictionRow).where(PredictionRow.id.in_(some))).rowcount
         except SQLAlchemyError as error:
             logger.warning("old predictions could not be deleted: %s", reason(error))
 
