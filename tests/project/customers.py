@@ -3,7 +3,7 @@
 import subprocess
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -98,6 +98,8 @@ class Customer:
         self.client, self.name, self._foreign = client, name, foreign
         self.statuses = Counter[tuple[str, int]]()
         """Number of answers by what was asked and the status."""
+        self.longest = defaultdict[str, float](float)
+        """The longest time to an answer, in seconds, by what was asked."""
         self.wrong = list[str]()
         """Answers that nobody may get, whatever fails."""
         self.submitted = set[str]()
@@ -124,7 +126,9 @@ class Customer:
                 self.wrong.append(f"{act.__name__}: {type(error).__name__} {error}")
 
     def _ask(self, what: str, method: str, path: str, **options: Any) -> httpx.Response:
+        asked = time.monotonic()
         answer = self.client.request(method, path, **options)
+        self.longest[what] = max(self.longest[what], time.monotonic() - asked)
         self.statuses[what, answer.status_code] += 1
         if answer.status_code >= 500:
             ok = what != "predict" and answer.status_code == 503 and answer.headers.get("Retry-After", "").isdecimal()

@@ -1,7 +1,8 @@
-"""A platform whose Redis or PostgreSQL restarts while clients with API keys use it."""
+"""A platform whose Redis or PostgreSQL restarts or falls silent while clients with API keys use it."""
 
 import re
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -159,3 +160,65 @@ def test_a_restart_under_load_costs_no_prediction_and_no_job(platform: Platform,
     submitted = sum(len(each.submitted) for each in customers)
     assert platform.attempts()["succeeded"] - succeeded <= submitted, "no job is done twice"
     assert_quotas_hold(platform, f"c-{service}-{end}")
+
+
+PREDICTION_SECONDS = 2.0
+"""Maximum time to a prediction while a server is paused."""
+
+READY_SECONDS = 3.0
+"""Time after which the health check of the image gives up."""
+
+ANSWER_SECONDS = {"redis": 10.0, "postgres": 30.0}
+"""Maximum time to the answer about a job or a file, by the server that is paused.
+
+An upload that meets the pause waits for a statement and then, in vain, to undo what it has done to three rows.
+"""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("service", ["redis", "postgres"])
+def test_a_pause_under_load_costs_no_prediction_and_no_job(platform: Platform, service: str) -> None:
+    """A paused server leaves its connections open and accepts new ones, but answers nothing."""
+    container = platform.containers[service]
+    keys = {name: platform.key(name) for name in (f"a-{service}-pause", f"b-{service}-pause")}
+    named = f"the {'broker' if service == 'redis' else 'database'} "
+    succeeded = platform.attempts().get("succeeded", 0)
+    probed = list[float]()
+
+    def probe() -> str:
+        started = time.monotonic()
+        assert httpx.get(f"{platform.url}/health", timeout=60).status_code == 200
+        assert time.monotonic() - started < 1
+        found = reasons(platform)
+        probed.append(time.monotonic() - started)
+        return found
+
+    def are_refused() -> bool:
+        assert named in probe()
+        return all(each.statuses[what, 503] for each in customers for what in ("submit", "put", "list jobs"))
+
+    with two_customers(platform.url, keys) as customers:
+        with customers[0], customers[1]:
+            go_on(customers, 3)
+            docker("pause", container)
+            try:
+                until(probe, "not ready")
+                if service == "redis":
+                    go_on(customers, 3)  # jobs are accepted, and announced later
+                    assert named in probe()
+                else:
+                    until(are_refused, "refused")
+            finally:
+                docker("unpause", container)
+            until(lambda: not reasons(platform), "ready again")
+            go_on(customers, 3)
+        for each in customers:
+            each.assert_all_done_once()
+            assert each.longest.pop("predict") < PREDICTION_SECONDS
+            assert max(each.longest.values()) < ANSWER_SECONDS[service], each.longest
+    if service == "redis":
+        assert {status for each in customers for _, status in each.statuses} <= {200, 201, 202, 404}
+    assert max(probed) < READY_SECONDS
+    submitted = sum(len(each.submitted) for each in customers)
+    assert platform.attempts()["succeeded"] - succeeded <= submitted, "no job is done twice"
+    assert_quotas_hold(platform, f"c-{service}-pause")
