@@ -69,6 +69,22 @@ def test_sigterm_lets_a_running_request_finish_and_ends_with_exit_code_0(monkeyp
     assert not [each for each in logged if each.get("path") == "/ready" and each["status"] == 200]
 
 
+def test_an_idle_connection_may_bring_one_more_request_after_sigterm() -> None:
+    with served("-m", "my_project", "serve") as (process, lines):
+        with (
+            closing(HTTPConnection("127.0.0.1", address(lines).port, timeout=60)) as kept,
+            closing(HTTPConnection("127.0.0.1", address(lines).port, timeout=60)) as idle,
+        ):
+            assert get(kept, "/ready") == get(idle, "/ready") == 200
+            process.terminate()
+            read_until(process, lines, "Shutting down")
+            kept.request("POST", "/predict", json.dumps({"inputs": BODIES[0]}), {"Content-Type": "application/json"})
+            with kept.getresponse() as response:
+                assert (response.status, response.headers["Connection"]) == (200, "close")
+            process.communicate(timeout=60)  # the idle one does not hold it up
+        assert process.returncode == 0
+
+
 def test_sigterm_ends_a_server_that_reloads_too() -> None:
     with served("-m", "my_project", "serve", "--reload") as (process, _):
         process.terminate()

@@ -40,6 +40,9 @@ HEAD_SECONDS = 20.0
 LINGER_SECONDS = 2.0
 """Maximum time for the rest of a body after the response. It is not read, but a client may send all before it reads."""
 
+LAST_REQUEST_SECONDS = 2.0
+"""Time for which an idle connection stays open after SIGTERM, for a request that may be on its way."""
+
 STALL_SECONDS = 30.0
 """Time in which a client must take MIN_TAKEN_BYTES of a response, or all that is left."""
 
@@ -74,7 +77,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.limit_concurrency = None  # uvicorn would refuse health checks, too
         self._application: Any = self.app
         self.url = b""  # before the first request, too
-        self._in_head = self._in_body = False
+        self._in_head = self._in_body = self._is_ending = False
         self._unparsed = 0  # bytes since data that ended a head or a body, or had a part of a body
         self._refusal = (400, "not a valid HTTP request")
         self._due: float | None = None  # when the client must have sent or taken something
@@ -142,6 +145,8 @@ class HttpProtocol(HttpToolsProtocol):
         is_full = len(self.connections) - len(self._places.waiting) > self._places.max_busy
         self.app = self._answer_routine if is_full else self._application
         super().on_headers_complete()
+        if self._is_ending and self.cycle:
+            self.cycle.keep_alive = False  # the response says so
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -166,6 +171,20 @@ class HttpProtocol(HttpToolsProtocol):
             self._expect_within(HEAD_SECONDS)
         if not self.transport.is_closing():
             self._places.waiting[self] = None
+
+    def shutdown(self) -> None:
+        """Close the connection after a response that says so, or once its client has sent nothing for a while.
+
+        uvicorn closes an idle connection at once, and one whose response has begun without a word to the client. A
+        request that is on its way would be lost.
+        """
+        self._is_ending = True
+        self.timeout_keep_alive = LAST_REQUEST_SECONDS
+        if not self._is_answering:
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(LAST_REQUEST_SECONDS, self.timeout_keep_alive_handler)
+        elif not self.cycle.response_started:
+            self.cycle.keep_alive = False
 
     def pause_writing(self) -> None:
         """Wait for a client that reads slowly."""
