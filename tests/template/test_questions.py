@@ -40,7 +40,7 @@ ACCEPTED: dict[str, list[object]] = {
     "code_paths": [["src", "b/c-d.py"]],
     "input_folders": [[], ["a", "b/c-d.py"], ["/srv/a", "/data"]],
     "output_folders": [[], ["a", "b/c-d.py"], ["/srv/a", "cache", "/home/me/out"]],
-    "environment": [{}, {"A_URL": "redis://:{broker_password}@redis/0", "_b": 1, "C": "'$x' \"y\" \\ {z}"}],
+    "environment": [{}, {"A_URL": "redis://:{broker_password}@redis/0", "_b": 1, "C": "'$x' \"y\" \\ {z}", "D": ""}],
     "processes": [
         {},
         {"a": {"command": "b"}},
