@@ -42,6 +42,8 @@ YOURS = (
     "src/*/training.yaml",
     "src/*/commands/*",
     "deploy/kubernetes/overlays/*",
+    "docker/kubernetes/overlays/*",
+    "slipway/kubernetes/overlays/*",
     "tests/example.py",
     "tests/test_model.py",
     "tests/test_routes.py",

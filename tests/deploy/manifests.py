@@ -231,7 +231,7 @@ def _selection(resource: Resource, resources: list[Resource], pods: list[Resourc
     selector: Resource = {}
     ports: list[object] = []
     selectable: list[Resource] = pods
-    if kind == "Service":
+    if kind == "Service" and spec.get("type") != "ExternalName":
         selector, ports = (
             {"matchLabels": spec["selector"]},
             [port.get("targetPort", port["port"]) for port in spec["ports"]],

@@ -22,6 +22,8 @@ from tests.template.terminal import CTRL_C, DOWN, ENTER, answer
 
 MOST_PROMPTS = {"existing": 12}  # its answers follow from the code, which no default can know
 
+CLUSTER = {"preset": "existing", "deploy": "[kubernetes]"}
+
 REFUSED: list[tuple[dict[str, str], list[str]]] = [
     # Choices
     ({"preset": "web"}, ["preset", "web", "api", "custom"]),
@@ -38,7 +40,15 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"preset": "cli", "deploy": "[hf-space]"}, ["deploy", "hf-space", "interfaces has none"]),
     ({"preset": "platform", "deploy": "[hf-space]"}, ["deploy", "hf-space", "postgres is another one"]),
     ({"interfaces": "[api]", "deploy": "[slurm]"}, ["deploy", "slurm", "add cli"]),
-    ({"preset": "existing", "deploy": "[kubernetes]"}, ["deploy", "kubernetes", "new projects"]),
+    ({**CLUSTER}, ["deploy", "kubernetes", "give api_app or processes"]),
+    ({**CLUSTER, "processes": "{a_b: {command: c}, a-b: {command: c}}"}, ["deploy", "kubernetes", "called a-b"]),
+    (
+        {**CLUSTER, "processes": "{a: {command: c, once: true, waits_for: [b]}, b: {command: c, waits_for: []}}"},
+        ["deploy", "kubernetes", "a once", "waits for b"],
+    ),
+    ({**CLUSTER, "processes": "{a: {command: c, schedule: '0 2 * * 7'}}"}, ["deploy", "kubernetes", "SUN", "of a"]),
+    ({**CLUSTER, "api_app": "a:b", "output_folders": "[c.d, c_d]"}, ["deploy", "kubernetes", "claim c-d", "c_d"]),
+    ({"preset": "existing", "deploy": "[hf-space]"}, ["deploy", "hf-space", "new projects"]),
     ({"preset": "workspace", "deploy": "[ghcr]"}, ["deploy", "no meaning", "workspace", "answers of their own"]),
     ({"weights": "bucket"}, ["weights", "bucket", "choose services with bucket"]),
     ({"preset": "platform", "services": "[bucket]", "training": "none", "weights": "bucket"}, ["weights", "is none"]),

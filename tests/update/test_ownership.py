@@ -38,7 +38,7 @@ OWNERS = [
 """Every file of the owner's that a project can have, as docs and README name them."""
 
 OTHERS = [
-    "deploy/kubernetes/overlays/prod/kustomization.yaml",
+    *(f"{folder}/kubernetes/overlays/prod/kustomization.yaml" for folder in ("deploy", "docker", "slipway")),
     *("docker/build-packages.txt", "slipway/packages.txt", "slipway/build-packages.txt"),
     *("package.json", "index.html", "vite.config.ts", "tsconfig.json", "eslint.config.js", "public/icon.svg"),
     *("src/App.tsx", "src/api.ts", "src/style.css"),
