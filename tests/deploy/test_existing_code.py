@@ -226,7 +226,9 @@ def test_jobs_end_in_their_order_before_anything_is_rolled_out(trees: dict[str, 
 
 
 def test_an_overlay_outlives_a_change_of_answers(trees: dict[str, Tree], tmp_path: Path) -> None:
-    """Updates replace the base and the components, and never the overlays."""
+    """Updates replace the base and the components, and never the overlays; they delete files that no answer brings."""
+    written = [sorted(path.name for path in manifests(tree).glob("overlays/*/*")) for tree in trees.values()]
+    assert written == [written[0]] * len(written)
     for before, after in itertools.permutations(SETS, 2):
         folder = tmp_path / f"{before} to {after}"
         shutil.copytree(manifests(trees[after]), folder)
