@@ -24,10 +24,8 @@ class Probe:
     @classmethod
     def of(cls, manifest: dict[str, Any]) -> "Probe":
         """Return the probe of a manifest."""
-        get = manifest.get
-        return cls(
-            get("httpGet")["path"], get("periodSeconds", 10), get("timeoutSeconds", 1), get("failureThreshold", 3)
-        )
+        path, get = manifest["httpGet"]["path"], manifest.get
+        return cls(path, get("periodSeconds", 10), get("timeoutSeconds", 1), get("failureThreshold", 3))
 
     def verdicts(self, url: str, ended: threading.Event) -> Iterator[bool]:
         """Yield True after a success, and False after as many failures in a row as count, until the event is set."""

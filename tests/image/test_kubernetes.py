@@ -221,11 +221,11 @@ def roll_out(node: Node, old: Resource, new: Resource, port: int) -> Load:
         node.play(new, port + 1)
         with kubelet.probed(container_of(new), second) as watch:
             assert watch.ready.wait(PATIENCE), node.log(new_name)
-            ending = pool.submit(
-                kubelet.end,
-                pod_template(old)["spec"],
-                lambda seconds: node.podman("stop", f"--time={seconds}", f"{old_name}-pod-api"),
-            )
+
+            def stop_within(seconds: int) -> None:
+                node.podman("stop", f"--time={seconds}", f"{old_name}-pod-api")
+
+            ending = pool.submit(kubelet.end, pod_template(old)["spec"], stop_within)
             time.sleep(PROPAGATION_SECONDS)
             service.address = second
             ending.result()
