@@ -3,12 +3,16 @@
 For each task, a project of the working tree and one of the release serve the tiny model of the project's own tests at
 the same time, and the load goes to them in turns; then both predict the same file, in turns. The network costs next to
 nothing, so a ratio shows what the machinery costs. A ratio is the median over the turns of earlier / now, or for a file
-of the seconds of now / earlier. Needs what `benchmarks.serving` needs.
+of the seconds of now / earlier; those of the processor's time, `cpu`, depend less on what else the machine does. Each
+server computes with one thread, because threads that wait for each other take time of the processor, too. Needs what
+`benchmarks.serving` needs.
 """
 
 import base64
 import json
 import os
+import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -32,6 +36,8 @@ RECORDS = 3000
 """Records of the file; an image or a continued text takes longer, so it has a tenth of them."""
 SLOW = ("text-generation", "image-classification")
 MAKE_MODEL = "import sys, pathlib; sys.path.insert(0, 'tests'); import example; example.make_model(pathlib.Path({!r}))"
+MASK = "[MASK]"
+"""The mask of the tiny model. Releases before v0.7.0 take no other."""
 EXAMPLES = "import json; from my_project.components import example_inputs; print(json.dumps(example_inputs(64)))"
 
 
@@ -44,6 +50,7 @@ class Side:
         settings = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self.project = prepare(folder, settings, revision, hf_task=task, runtime="torch")
         self.environment = settings | {"MY_PROJECT_LOG_LEVEL": "warning", "HF_HUB_OFFLINE": "1"}
+        self.environment["OMP_NUM_THREADS"] = "1"
 
     def python(self, code: str) -> str:
         """Return the output of a program in the project's environment. Raises CalledProcessError."""
@@ -53,14 +60,28 @@ class Side:
         )
         return done.stdout
 
-    def predict(self, source: Path) -> float:
-        """Return the seconds that predicting a file takes. Raises CalledProcessError."""
+    def predict(self, source: Path) -> tuple[float, float]:
+        """Return the seconds, and those of the processor, that predicting a file takes. Raises CalledProcessError."""
         with tempfile.TemporaryDirectory() as temporary:  # an output that is there already would be continued
             target = Path(temporary, "out.jsonl")
             command = [self.project / ".venv/bin/my-project", "predict", "--input", source, "--output", target]
-            began = time.perf_counter()
+            began, used = time.perf_counter(), children_seconds()
             subprocess.run(command, cwd=self.project, env=self.environment, check=True, stderr=subprocess.PIPE)
-            return time.perf_counter() - began
+            return time.perf_counter() - began, children_seconds() - used
+
+
+def children_seconds() -> float:
+    """Return the processor's time of all processes that this one has waited for, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def server_seconds(route: str) -> float:
+    """Return the processor's time of the server, in seconds."""
+    metrics = httpx.get(route.removesuffix("/predict") + "/metrics", timeout=60).text
+    found = re.search(r"^process_cpu_seconds_total (\S+)$", metrics, re.MULTILINE)
+    assert found, "its metrics lack process_cpu_seconds_total"
+    return float(found[1])
 
 
 def accepted(route: str, example: str) -> bool:
@@ -79,6 +100,15 @@ def source_file(task: str, examples: list[str], folder: Path) -> Path:
     file = folder / f"{task}.txt"
     file.write_text("".join(f"{lines[number % len(lines)]}\n" for number in range(count)), "utf-8")
     return file
+
+
+def summary(name: str, ratios: list[tuple[float, ...]]) -> list[Row]:
+    """Return the medians of ratios of the time and of the processor's time, and print them."""
+    medians = [statistics.median(each) for each in zip(*ratios, strict=True)]
+    rows = [Row(f"{name}{suffix}", each, "x", AT_MOST) for suffix, each in zip(("", "_cpu"), medians, strict=True)]
+    for row in rows:
+        say(f"{row.name}: {row.value:.3f}")
+    return rows
 
 
 def main() -> int:
@@ -100,13 +130,15 @@ def main() -> int:
             now.python(MAKE_MODEL.format(str(model)))
             for side in (now, earlier):
                 side.environment["MY_PROJECT_MODEL"] = str(model)
-            examples = json.loads(now.python(EXAMPLES))
+            examples = [each.replace("<mask>", MASK) for each in json.loads(now.python(EXAMPLES))]
             generate = load(now.project / "src/my_project/benchmark/load_generator.py").generate_load
             routes = [
                 stack.enter_context(serving(side.project, side.environment | {"MY_PROJECT_MAX_QUEUE": "4096"}))
                 for side in (now, earlier)
             ]
-            examples = [each for each in examples if accepted(routes[0], each)]
+            examples = [each for each in examples if all(accepted(route, each) for route in routes)]
+            if not examples:
+                raise RuntimeError(f"{task}: no example is accepted")
             for route in routes:
                 warmed = generate(route, examples, 16, options.seconds)  # warms caches, and does not count
                 if warmed.errors:
@@ -114,20 +146,21 @@ def main() -> int:
             for clients in CLIENTS:
                 ratios = []
                 for turn in range(options.turns):
-                    rate = {}
+                    rate, cost = {}, {}
                     for which in (0, 1) if turn % 2 else (1, 0):
-                        rate[which] = generate(routes[which], examples, clients, options.seconds).throughput
-                    ratios.append(rate[1] / rate[0])
-                rows.append(Row(f"{task}_http_{clients}", statistics.median(ratios), "x", AT_MOST))
-                say(f"{rows[-1].name}: {rows[-1].value:.3f}")
+                        used = server_seconds(routes[which])
+                        result = generate(routes[which], examples, clients, options.seconds)
+                        cost[which] = (server_seconds(routes[which]) - used) / result.answered
+                        rate[which] = result.throughput
+                    ratios.append((rate[1] / rate[0], cost[0] / cost[1]))
+                rows += summary(f"{task}_http_{clients}", ratios)
             stack.close()
             source = source_file(task, examples, folder)
             ratios = []
             for turn in range(options.turns):
                 seconds = {side: side.predict(source) for side in ((now, earlier) if turn % 2 else (earlier, now))}
-                ratios.append(seconds[now] / seconds[earlier])
-            rows.append(Row(f"{task}_predict", statistics.median(ratios), "x", AT_MOST))
-            say(f"{rows[-1].name}: {rows[-1].value:.3f}")
+                ratios.append(tuple(ours / theirs for ours, theirs in zip(seconds[now], seconds[earlier], strict=True)))
+            rows += summary(f"{task}_predict", ratios)
     return report.finish(rows, loaded, options.json)
 
 
