@@ -18,6 +18,13 @@ def test_words_come_best_first_and_stand_in_the_text(model: InferenceModel[Any, 
         assert word["sequence"].startswith("a happy")
 
 
+def test_one_mask_stands_for_that_of_every_model(model: InferenceModel[Any, Any, Any]) -> None:
+    [ours] = model.predict(["a happy <mask>"], Parameters())
+    assert [ours] == model.predict(["a happy [MASK]"], Parameters())
+    with pytest.raises(InvalidInputError, match="has 2 masks"):
+        model.predict(["a <mask> [MASK]"], Parameters())
+
+
 def test_targets_are_the_only_words(model: InferenceModel[Any, Any, Any]) -> None:
     [words] = model.predict(INPUTS[:1], Parameters(targets=["dog", "rain"]))
     assert {word["token_str"] for word in words} == {"dog", "rain"}

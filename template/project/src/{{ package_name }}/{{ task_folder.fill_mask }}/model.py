@@ -8,7 +8,7 @@ import numpy as np
 from ..backends.base import Backend, ModelFiles
 from ..errors import InvalidInputError, InvalidParameterError, ModelUnavailableError
 from ..inference.batching import BatchLimits, Item
-from .schemas import EXAMPLE_MASK, Fill, FillMaskParameters, Output
+from .schemas import ANY_MASK, Fill, FillMaskParameters, Output
 from .text_model import TextModel
 
 
@@ -34,16 +34,12 @@ class FillMaskModel(TextModel[str, Any, Any]):
             InvalidParameterError: A target is not in the vocabulary.
         """
         self._target_ids(parameters.targets)
-        encoded = self.tokenizer.encode(inputs, may_truncate=False)
+        texts = [each.replace(ANY_MASK, self.mask) for each in inputs]
+        encoded = self.tokenizer.encode(texts, may_truncate=False)
         for each in encoded:
             if (count := each["input_ids"].count(self.mask_id)) != 1:
                 raise InvalidInputError(f"a text has {count} masks: write {self.mask} once")
-        return self.items(inputs, encoded, parameters)
-
-    def warm_up(self, inputs: Sequence[Any], parameters: Any) -> None:
-        """Predict inputs as the superclass does, with the model's mask in place of that of the examples."""
-        texts = [each.replace(EXAMPLE_MASK, self.mask) if isinstance(each, str) else each for each in inputs]
-        super().warm_up(texts, parameters)
+        return self.items(texts, encoded, parameters)
 
     def postprocess(self, outputs: Mapping[str, np.ndarray], items: Sequence[Item]) -> list[Output]:
         """Return the tokens for the mask of each text, best first."""

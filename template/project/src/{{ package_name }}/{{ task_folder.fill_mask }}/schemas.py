@@ -5,17 +5,17 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-EXAMPLE_MASK = "<mask>"
-"""Placeholder for the missing word in examples; other models may use another one."""
+ANY_MASK = "<mask>"
+"""Stands for the missing word with every model, beside the mask of the model's own vocabulary, such as [MASK]."""
 
 Input = Annotated[
     str,
     Field(
         min_length=1,
-        description="A text with one mask.",
+        description="A text with one mask: <mask>, or the model's own.",
         examples=[
-            f"Paris is in {EXAMPLE_MASK}.",
-            f"She opened the door, looked around, and {EXAMPLE_MASK} into the room without a word.",
+            f"Paris is in {ANY_MASK}.",
+            f"She opened the door, looked around, and {ANY_MASK} into the room without a word.",
         ],
     ),
 ]
