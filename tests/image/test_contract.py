@@ -171,6 +171,19 @@ def test_the_api_answers_as_any_user_on_a_read_only_root(baked: Image, embedding
             assert {"level", "message"} <= set(json.loads(line)), line
 
 
+def test_a_full_tmp_ends_no_process_of_the_api(sample: Image) -> None:
+    limits = ("--read-only", "--tmpfs=/tmp:size=8m", "--cpus=2", "--env=WEB_CONCURRENCY=2")
+    with started(sample.name, *limits) as container:
+        container.until(lambda: "predict_processes 2.0" in httpx.get(f"{container.url}/metrics").text, "two processes")
+        full = attempt("exec", container.name, "dd", "if=/dev/zero", "of=/tmp/full", "bs=64k")
+        assert "No space left" in full.stderr
+        for method in ("GET", "PUT", "POST", "DELETE", "PATCH"):  # each needs more room for metrics
+            for path in ("/health", "/ready", "/metrics", "/docs", "/openapi.json", "/predict", "/nowhere"):
+                httpx.request(method, f"{container.url}{path}", json={"inputs": "A cat."}, timeout=60)
+        assert 'method="PATCH"' in httpx.get(f"{container.url}/metrics").text
+        assert not [line for line in container.log() if "is replaced" in line]
+
+
 @pytest.mark.exhaustive
 def test_an_image_without_a_model_takes_one_from_a_folder(
     image: Callable[[str], Image], minilm: Path, embedding: list[float]

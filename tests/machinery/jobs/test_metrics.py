@@ -27,6 +27,7 @@ from my_project.jobs.owner import Owner
 from my_project.jobs.store import JobStore
 from my_project.jobs.types import JobType, JobTypes
 from my_project.jobs.worker import Worker
+from my_project.observability.shared_metrics import SHARED_MEMORY
 
 ARGUMENTS = {"source": "missing.jsonl"}
 
@@ -138,7 +139,7 @@ def test_a_worker_serves_its_metrics_and_leaves_no_files(
         finally:
             worker.send_signal(signal.SIGTERM)
         assert worker.wait(60) == 0
-    assert not list(tmp_path.glob("metrics-*"))
+    assert not [found for folder in (tmp_path, SHARED_MEMORY) for found in folder.glob(f"metrics-{worker.pid}-*")]
 
 
 def test_flower_needs_a_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from machinery.live import BODIES, address, fetch, is_open, metrics_with, post, read_until, served
 
+from my_project.observability.shared_metrics import SHARED_MEMORY
 from my_project.server.processes import STARTUP_FAILURE
 
 SLOW = """
@@ -96,6 +97,7 @@ def test_several_processes_are_one_server(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("MY_PROJECT_LOG_FORMAT", "json")
     monkeypatch.setenv("WEB_CONCURRENCY", "2")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    folders = [tmp_path, SHARED_MEMORY]
     with served("-m", "my_project", "serve") as (process, lines), ThreadPoolExecutor() as pool:
         port = address(lines).port or 0
         assert fetch(port, "/ready") == (200, '{"status":"ready"}'), "while the second one is loading"
@@ -114,14 +116,15 @@ def test_several_processes_are_one_server(monkeypatch: pytest.MonkeyPatch, tmp_p
         assert "predict_processes 1.0" in fetch(port, "/metrics")[1]
         read_until(process, lines, "startup complete")
         assert counted in metrics_with("predict_processes 2.0", port), "the counts of the killed process are kept"
-        assert list(tmp_path.glob("metrics-*"))
+        files = f"metrics-{process.pid}-*"
+        assert [found for folder in folders for found in folder.glob(files)]
         process.terminate()
         rest = pool.submit(process.communicate)
         while is_open(port):
             time.sleep(0.02)
         lines += rest.result(timeout=60)[1].splitlines()
         assert process.returncode == 0
-    assert not list(tmp_path.glob("metrics-*"))
+    assert not [found for folder in folders for found in folder.glob(files)]
     assert all(json.loads(line)["message"] for line in lines)
 
 

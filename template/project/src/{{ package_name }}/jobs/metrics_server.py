@@ -1,14 +1,13 @@
 """Metrics of a worker over HTTP. Its processes write to files; the parent process sums and serves them."""
 
-import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 
 from billiard.process import current_process
 
 from ..base_settings import ServiceSettings
+from ..observability.shared_metrics import shared_metrics
 
 
 @contextmanager
@@ -26,8 +25,7 @@ def serve_metrics(settings: ServiceSettings) -> Generator[None]:
     metrics = f"{__package__}.metrics"
     if metrics in sys.modules:  # its counters would stay in the memory of each process
         raise RuntimeError(f"{metrics} was imported before serve_metrics was called")
-    with TemporaryDirectory(prefix="metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read when prometheus_client is imported
+    with shared_metrics():
         from prometheus_client import CollectorRegistry, start_http_server, values
         from prometheus_client.multiprocess import MultiProcessCollector
 

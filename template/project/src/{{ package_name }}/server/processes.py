@@ -20,11 +20,11 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from socket import socket
-from tempfile import TemporaryDirectory
 
 from uvicorn import Config
 
 from ..doctor.machine import processors
+from ..observability.shared_metrics import shared_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class _Child:
 
 
 class Processes:
-    """Several server processes, whose metrics are added up in a temporary folder."""
+    """Several server processes, whose metrics are added up."""
 
     def __init__(self, config: Config, count: int) -> None:
         """Prepare to run `count` processes with the configuration of one."""
@@ -76,8 +76,7 @@ class Processes:
         self._stop_requested, request_stop = SPAWN.Pipe(duplex=False)  # a handler alone would not interrupt the wait
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, lambda *_: request_stop.send_bytes(b"stop"))
-        with TemporaryDirectory(prefix="metrics-") as folder:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # before prometheus_client is imported
+        with shared_metrics():
             os.environ.setdefault("OMP_NUM_THREADS", str(max(1, int(processors()) // self._count)))
             try:
                 while self._children or not self._stopping:
