@@ -175,7 +175,7 @@ def about_existing_code() -> "OrderedDict[str, list[Any]]":
         image_registry=["", "registry.example.org:5000/mirror"],
         test_command=["", "pytest", "python -m pytest tests"],
         ci=list(CHOICES["ci"].values()),
-        deploy=[[], ["ghcr"], ["slurm"], ["kubernetes"]],
+        deploy=[[], ["ghcr"], ["slurm"], ["kubernetes"], ["hf-space"]],
         devcontainer=list(CHOICES["devcontainer"].values()),
         **{**fixed, "keep": [[], *([each] for each in fixed["keep"]), fixed["keep"]]},
     )
@@ -208,6 +208,9 @@ def covering_existing() -> Iterator[dict[str, Any]]:
         ):
             return False
         if "kubernetes" in found.get("deploy", []) and not (found["api_app"] or found.get("processes")):
+            return False
+        answers = found["api_app"] or "dash_board" in found.get("processes", {})
+        if "hf-space" in found.get("deploy", []) and (not answers or found.get("services")):
             return False
         release = TABLE["releases"].get(found.get("torch_version"), {"accelerators": ["cpu"]})
         return found.get("accelerator", "cpu") in release["accelerators"]

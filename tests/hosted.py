@@ -24,7 +24,7 @@ NOT_RUN = {
     'trivy image --format sarif --output trivy.sarif "$PUBLISHED"': "likewise",
     'trivy image --severity CRITICAL --ignore-unfixed --exit-code 1 "$PUBLISHED"': "likewise",
 }
-TRIED_ELSEWHERE = ("deploy/hf-space/publish.py", "no Space is published")
+TRIED_ELSEWHERE = ("hf-space/publish.py", "no Space is published")
 """Parts of the commands that tests/deploy/test_space.py runs."""
 FOREIGN = ("HF_", "UV_", "PIP_", "MY_PROJECT_", "COMPOSE_", "PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "PYTEST_")
 

@@ -1,10 +1,12 @@
-"""`make space`: what the hub gets, with the real huggingface_hub, and one line for each mistake."""
+"""The scripts that publish a Space: what the hub gets, with the real huggingface_hub, and one line for each mistake."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -17,6 +19,22 @@ from tests.trees import Tree, rendered
 from tests.workflows import GITHUB, GITLAB, gitlab_jobs
 
 SPACE, IMAGE = "me/demo", "ghcr.io/me/my-project:1.2.3"
+
+PAGE: dict[str, Answer] = {
+    "processes": {
+        "page": {
+            "command": "python app.py --title 'a $b' \"it's\"",
+            "port": 7860,
+            "working_folder": "web",
+            "environment": {"PRICE": '5 $HOME or "6" \\ {x} #', "NUMBER": 7},
+        },
+        "worker": {"command": "python worker.py"},
+    },
+    "environment": {"LOG_LEVEL": "info", "NUMBER": 6, "EMPTY": ""},
+    "output_folders": ["models", "/srv/out"],
+    "install": "no",
+}
+"""Existing code with a page, such as Gradio makes it, and a process that no Space runs."""
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +52,21 @@ def tree(trees: dict[str, Tree]) -> Tree:
     return trees["github"]
 
 
+@pytest.fixture(scope="module")
+def existing(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tree]:
+    """Return existing code with a page, and with an API, for each kind of pipeline."""
+    api = {"api_app": "app.main:app", "keep": ["docker", "Dockerfile"], "install": "yes"}
+    sets = {"github page": {**PAGE}, "gitlab page": {**PAGE}, "github api": api, "gitlab api": api}
+    answers = [
+        {"preset": "existing", "deploy": ["hf-space"], "ci": name.split()[0], **given} for name, given in sets.items()
+    ]
+    return dict(zip(sets, rendered(answers, template, tmp_path_factory.mktemp("existing")), strict=True))
+
+
 def publish(tree: Tree, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the program of `make space`, without a token of this machine."""
     environment = {**os.environ, "HF_HOME": str(tree.path / "none"), "HF_TOKEN": "", **variables}
-    program = tree.path / "deploy/hf-space/publish.py"
+    [program] = tree.path.glob("*/hf-space/publish.py")
     return run([sys.executable, program, *arguments], env=environment, cwd=tree.path.parent)
 
 
@@ -52,13 +81,96 @@ def test_the_space_runs_the_image_with_the_demo_page(tree: Tree) -> None:
     assert (created["organization"], created["name"], created["sdk"]) == ("me", "demo", "docker")
     assert created["visibility"] == "private"
     package = next((tree.path / "src").iterdir()).name.upper()
-    demo = f"{package}_DEMO=true {package}_DEMO_FRAMES=https://huggingface.co"
-    assert hub.files["Dockerfile"] == f"FROM {IMAGE}\nENV {demo}\n"
-    front = yaml.safe_load(hub.files["README.md"].split("---\n")[1])
+    demo = (f"{package}_DEMO=true", f"{package}_DEMO_FRAMES=https://huggingface.co")
+    assert instructions(hub) == [f"FROM {IMAGE}", *(f"ENV {each}" for each in demo)]
+    front = front_matter(hub)
     assert (front["title"], front["sdk"], front["app_port"]) == ("It's a: name", "docker", 8000)
     assert len(front["short_description"]) <= 60
     assert front["models"] == ["me/model"]
     assert hub.secrets == {}
+
+
+def instructions(hub: SpaceHub) -> list[str]:
+    """Return the lines of the Space's Dockerfile without comments."""
+    return [line for line in hub.files["Dockerfile"].splitlines() if not line.startswith("#")]
+
+
+def front_matter(hub: SpaceHub) -> dict[str, Any]:
+    """Return the settings of the Space."""
+    found: dict[str, Any] = yaml.safe_load(hub.files["README.md"].split("---\n")[1])
+    return found
+
+
+def test_a_page_of_existing_code_runs_on_its_own_port(existing: dict[str, Tree]) -> None:
+    with SpaceHub() as hub:
+        done = publish(existing["github page"], SPACE, IMAGE, HF_ENDPOINT=hub.address, HF_TOKEN=TOKEN)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{hub.address}/spaces/{SPACE}\n", "")
+    assert instructions(hub) == [
+        f"FROM {IMAGE}",
+        'ENV LOG_LEVEL="info"',
+        'ENV NUMBER="7"',
+        'ENV EMPTY=""',
+        r'ENV PRICE="5 \$HOME or \"6\" \\ {x} #"',
+        "WORKDIR /app/web",
+        r"""CMD ["python", "app.py", "--title", "a $b", "it's"]""",
+    ]
+    front = front_matter(hub)
+    assert (front["title"], front["sdk"], front["app_port"]) == ("My Project", "docker", 7860)
+    assert "models" not in front and hub.secrets == {}
+
+
+def test_an_api_of_existing_code_runs_as_the_image_does(existing: dict[str, Tree]) -> None:
+    with SpaceHub() as hub:
+        done = publish(existing["github api"], SPACE, IMAGE, HF_ENDPOINT=hub.address, HF_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    assert instructions(hub) == [f"FROM {IMAGE}"]
+    assert front_matter(hub)["app_port"] == 8000
+
+
+def test_each_folder_of_existing_code_gets_its_own_in_the_bucket(existing: dict[str, Tree]) -> None:
+    with SpaceHub() as hub:
+        for _ in range(2):
+            done = publish(
+                existing["github page"], SPACE, IMAGE, "--bucket", "me/data", HF_ENDPOINT=hub.address, HF_TOKEN=TOKEN
+            )
+            assert done.returncode == 0, done.stderr
+    bucket = {"type": "bucket", "source": "me/data"}
+    assert hub.volumes == [
+        {**bucket, "mountPath": "/app/models", "path": "app/models"},
+        {**bucket, "mountPath": "/srv/out", "path": "srv/out"},
+    ]
+    assert hub.restarts == 1
+
+
+def test_a_bucket_for_nothing_is_refused(existing: dict[str, Tree]) -> None:
+    with SpaceHub() as hub:
+        done = publish(
+            existing["github api"], SPACE, IMAGE, "--bucket", "me/data", HF_ENDPOINT=hub.address, HF_TOKEN=TOKEN
+        )
+    assert done.returncode == 1 and not hub.created
+    assert done.stderr == (
+        "publish.py: the image writes to no folder that a bucket could keep; set the answer output_folders\n"
+    )
+
+
+def test_the_script_of_existing_code_names_what_it_imports(existing: dict[str, Tree]) -> None:
+    """`uv run` and `pipx run` read the header, https://peps.python.org/pep-0723."""
+    [script] = existing["github page"].path.glob("*/hf-space/publish.py")
+    header = "".join(line[2:] for line in script.read_text().partition("# ///\n")[0].splitlines(True)[1:])
+    names = [re.split("[=>]", each)[0].replace("-", "_") for each in tomllib.loads(header)["dependencies"]]
+    foreign = {each.split(".")[0] for each in re.findall(r"^(?:import|from) (\S+)", script.read_text(), re.M)}
+    assert sorted(foreign - sys.stdlib_module_names) == sorted(names)
+
+
+def test_a_space_of_existing_code_follows_a_tag_alone(existing: dict[str, Tree]) -> None:
+    """Nobody knows the name of its main branch, nor how often that is pushed."""
+    workflow = yaml.safe_load((existing["github api"].path / GITHUB / "publish-space.yml").read_text())
+    assert workflow[True] == {"push": {"tags": ["v*"]}, "workflow_dispatch": None}
+    [build] = [step["with"] for step in workflow["jobs"]["space"]["steps"] if step.get("with", {}).get("load")]
+    assert build["file"] == "slipway.Dockerfile" and "VERSION=" in build["build-args"]
+    jobs = gitlab_jobs(existing["gitlab api"].path / GITLAB)
+    assert jobs["space image"]["rules"] == [{"if": r"$CI_COMMIT_TAG =~ /^v\d/"}]
+    assert "--file slipway.Dockerfile" in jobs["space image"]["script"][0]
 
 
 def test_keys_become_a_secret(tree: Tree) -> None:
@@ -145,19 +257,24 @@ DOCKER = """#!/bin/sh
 # The engine of the pipeline, as far as it publishes: notes what it is asked, and runs what the development image would.
 echo "$@" >> "$DOCKER_LOG"
 case "$1" in
+  run) shift; exec "$PYTHON" "$@" ;; # pipx
   login) grep -qx "$EXPECTED_PASSWORD" ;;
   compose) shift 7; exec "$PYTHON" "$@" ;;
 esac
 """
 
 
-@pytest.mark.parametrize("ci", ["github", "gitlab"])
-def test_the_pipeline_pushes_the_image_and_publishes_the_space(trees: dict[str, Tree], tmp_path: Path, ci: str) -> None:
-    project = trees[ci]
+@pytest.mark.parametrize("kind", ["github", "gitlab", "github page", "gitlab page"])
+def test_the_pipeline_pushes_the_image_and_publishes_the_space(
+    trees: dict[str, Tree], existing: dict[str, Tree], tmp_path: Path, kind: str
+) -> None:
+    project = {**trees, **existing}[kind]
     log = tmp_path / "log"
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/docker").write_text(DOCKER)
     (tmp_path / "bin/docker").chmod(0o755)
+    for program in ("apk", "pipx"):
+        (tmp_path / "bin" / program).symlink_to("docker")
     (project.path / "docker/smoke.sh").write_text("#!/bin/sh\n")  # other tests run it
     variables = {
         "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
@@ -181,7 +298,7 @@ def test_the_pipeline_pushes_the_image_and_publishes_the_space(trees: dict[str, 
         environment = {**os.environ, **variables, "HF_ENDPOINT": hub.address, "HF_TOKEN": TOKEN}
         done = run(["bash", "-e", "-c", command], cwd=project.path, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    image = f"{'ghcr.io' if ci == 'github' else 'registry.example'}/me/my-project:{'0' * 40}"
+    image = f"{'registry.example' if 'gitlab' in kind else 'ghcr.io'}/me/my-project:{'0' * 40}"
     assert hub.files["Dockerfile"].startswith(f"FROM {image}\n")
     asked = log.read_text()
     assert f"push --quiet {image}\n" in asked
@@ -191,9 +308,11 @@ def test_the_pipeline_pushes_the_image_and_publishes_the_space(trees: dict[str, 
 def publishing(project: Tree) -> str:
     """Return the command of a pipeline that publishes the Space."""
     if (project.path / GITLAB).exists():
-        [command] = gitlab_jobs(project.path / GITLAB)["space"]["script"]
+        jobs = gitlab_jobs(project.path / GITLAB)
+        [command] = (jobs.get("space") or jobs["space image"])["script"]
         return command
-    jobs = yaml.safe_load((project.path / GITHUB / "space.yml").read_text())["jobs"]
+    [workflow] = (project.path / GITHUB).glob("*space.yml")
+    jobs = yaml.safe_load(workflow.read_text())["jobs"]
     return jobs["space"]["steps"][-1]["run"]
 
 

@@ -23,6 +23,7 @@ from tests.template.terminal import CTRL_C, DOWN, ENTER, answer
 MOST_PROMPTS = {"existing": 12}  # its answers follow from the code, which no default can know
 
 CLUSTER = {"preset": "existing", "deploy": "[kubernetes]"}
+SPACE = {"preset": "existing", "deploy": "[hf-space]"}
 
 REFUSED: list[tuple[dict[str, str], list[str]]] = [
     # Choices
@@ -48,7 +49,9 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ),
     ({**CLUSTER, "processes": "{a: {command: c, schedule: '0 2 * * 7'}}"}, ["deploy", "kubernetes", "SUN", "of a"]),
     ({**CLUSTER, "api_app": "a:b", "output_folders": "[c.d, c_d]"}, ["deploy", "kubernetes", "claim c-d", "c_d"]),
-    ({"preset": "existing", "deploy": "[hf-space]"}, ["deploy", "hf-space", "new projects"]),
+    ({**SPACE}, ["deploy", "hf-space", "none has a port", "api_app"]),
+    ({**SPACE, "processes": "{a: {command: c}}"}, ["deploy", "hf-space", "none has a port"]),
+    ({**SPACE, "api_app": "a:b", "services": "[redis]"}, ["deploy", "hf-space", "redis is another one"]),
     ({"preset": "workspace", "deploy": "[ghcr]"}, ["deploy", "no meaning", "workspace", "answers of their own"]),
     ({"weights": "bucket"}, ["weights", "bucket", "choose services with bucket"]),
     ({"preset": "platform", "services": "[bucket]", "training": "none", "weights": "bucket"}, ["weights", "is none"]),
