@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.answers import ROOT
-from tests.engine import build
+from tests.engine import build, docker
 from tests.program import run
 from tests.trees import Tree
 from tests.workflows import Step, commands
@@ -45,6 +45,14 @@ def shell(folder: Path, command: str, environment: dict[str, str]) -> None:
     assert done.returncode == 0, f"{command}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
 
 
+def docker_config(folder: Path) -> Path:
+    """Return a new folder for the accounts of a job, apart from the user's; buildx may be one of the user's plugins."""
+    folder.mkdir()
+    usual = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
+    (folder / "cli-plugins").symlink_to(usual / "cli-plugins")
+    return folder
+
+
 @dataclass
 class Hosted:
     """A hosted runner of GitHub: what its actions do, done with the programs of this machine."""
@@ -52,13 +60,15 @@ class Hosted:
     folder: Path
     arguments: list[str] = field(default_factory=list)
     """Build arguments of this machine."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables of every step."""
     artifacts: list[str] = field(default_factory=list)
     """Files that the pipeline uploaded."""
 
     def step(self, step: Step) -> None:
         """One step. Raises KeyError for an action that it does not know."""
         if step.command:
-            shell(self.folder, step.command, step.environment)
+            shell(self.folder, step.command, self.environment | step.environment)
             return
         actions: dict[str, Callable[[Step], None]] = {
             "actions/checkout": lambda step: None,  # the folder is a fresh clone
@@ -70,17 +80,21 @@ class Hosted:
         actions[step.action](step)
 
     def build(self, step: Step) -> None:
-        """Build an image. Only GitHub has its cache."""
+        """Build an image, and push it if the step says so. Only GitHub has its cache."""
         given = {name: str(value).strip() for name, value in step.inputs.items()}
         assert given.pop("context") == "."
-        assert given.pop("load") == "True"
+        pushes = given.pop("push", "") == "True"
+        assert pushes or given.pop("load") == "True"
         assert given.pop("cache-from").startswith("type=gha,scope=")
         assert given.pop("cache-to", "type=gha").startswith("type=gha")
         arguments = [*self.arguments, *given.pop("build-args", "").splitlines()]
-        options = [f"--tag={given.pop('tags')}", *[f"--build-arg={argument}" for argument in arguments]]
+        tag = given.pop("tags")
+        options = [f"--tag={tag}", *[f"--build-arg={argument}" for argument in arguments]]
         if file := given.pop("file", ""):
             options.append(f"--file={self.folder / file}")
-        environment = {}
+        environment = dict(self.environment)
+        if given.pop("provenance", "True") == "False":
+            options.append("--provenance=false")
         if target := given.pop("target", ""):
             options.append(f"--target={target}")
         for secret in given.pop("secrets", "").splitlines():
@@ -89,6 +103,8 @@ class Hosted:
         assert not given, f"an input that this runner does not know: {given}"
         done = build(self.folder, *options, environment=environment)
         assert done.returncode == 0, done.output
+        if pushes:
+            docker("push", "--quiet", tag, environment=self.environment)
 
     def keep(self, step: Step) -> None:
         """Keep an artefact, which must exist."""

@@ -1,7 +1,6 @@
 """Run every step of the workflows of generated projects."""
 
 import base64
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from pytest_copie.plugin import Copie
 
 from tests.conftest import rows
 from tests.engine import attempt, build, docker
-from tests.hosted import NOT_RUN, RUN, Hosted, every_command, expressions, nameless, shell
+from tests.hosted import NOT_RUN, RUN, Hosted, docker_config, every_command, expressions, nameless, shell
 from tests.hub import TOKEN, Hub
 from tests.image.conftest import Registry
 from tests.program import run
@@ -109,17 +108,13 @@ def test_gitlab_lints_tests_and_tries_the_images_and_caches_their_layers(
     clean(folder)
     jobs = gitlab_jobs(folder / GITLAB)
     assert set(jobs) == {"test", "production image"}
-    login = tmp_path / "docker"  # keeps the account apart from the user's; buildx may be one of the user's plugins
-    login.mkdir()
-    usual = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
-    (login / "cli-plugins").symlink_to(usual / "cli-plugins")
     given = {
         "CI_COMMIT_SHA": "0" * 40,
         "CI_REGISTRY": registry.outside,
         "CI_REGISTRY_IMAGE": f"{registry.outside}/a-group/a-project",
         "CI_REGISTRY_PASSWORD": "secret",
         "CI_REGISTRY_USER": "somebody",
-        "DOCKER_CONFIG": str(login),
+        "DOCKER_CONFIG": str(docker_config(tmp_path / "docker")),
     }
     for job in jobs.values():
         assert job["services"]  # the job's engine; here this machine's replaces it, so leave out its address
@@ -186,11 +181,12 @@ def test_an_image_that_cannot_serve_is_found_out(
 
 @pytest.mark.exhaustive
 def test_gitlab_builds_with_every_set_of_options(
-    checkout: Callable[[str], Path], clean: Callable[[Path], None], trees: list[Tree]
+    checkout: Callable[[str], Path], clean: Callable[[Path], None], trees: list[Tree], tags: list[str]
 ) -> None:
     """Build one small project with an unreachable registry: a missing cache must not stop a build."""
     folder = checkout("gitlab")
     clean(folder)
+    tags.append("127.0.0.1:1/none/dev")
     given = {
         "CI_COMMIT_SHA": "0" * 40,
         "CI_COMMIT_TAG": "v1.0",

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import pytest
 from tests.answers import Answer
 from tests.engine import attempt, build
 from tests.existing_code.repositories import dockerfile, given
-from tests.hosted import RUN, expressions, nameless
+from tests.hosted import NOT_RUN, RUN, Hosted, docker_config, expressions, nameless, shell
+from tests.image import packages_api
 from tests.image.conftest import SMALL, Registry
 from tests.releases import commit, git
 from tests.trees import Tree, rendered
@@ -28,7 +29,13 @@ pytestmark = [pytest.mark.image, pytest.mark.exhaustive]
 TOOLS = "slipway-test-publish-tools"
 ACCOUNT = ("somebody", "secret")
 PASSWORD = "of the key"
-TINY = "FROM scratch AS prod\nARG VERSION REVISION\nCOPY README.md /\nLABEL version=$VERSION revision=$REVISION\n"
+TINY = """FROM scratch AS dev
+COPY README.md /
+FROM scratch AS prod
+ARG VERSION REVISION
+COPY README.md /
+LABEL version=$VERSION revision=$REVISION
+"""
 
 
 @dataclass
@@ -40,7 +47,7 @@ class Publisher:
     image: str
     folder: Path
 
-    def run(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the job in the folder of the project, logged in unless DOCKER_CONFIG says otherwise."""
         given = {
             "COSIGN_KEY": "/keys/cosign.key",
@@ -58,6 +65,7 @@ class Publisher:
             f"--volume={os.environ.get('DOCKER_SOCKET', '/var/run/docker.sock')}:/var/run/docker.sock",
             *(f"--env={name}" for name in given),
             "--workdir=/builds/project",
+            *options,
             TOOLS,
             "bash",
             "-ec",
@@ -92,7 +100,10 @@ class Publisher:
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Return the registry's answer about the image."""
-        kinds = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+        kinds = (
+            "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json,"
+            " application/vnd.docker.distribution.manifest.v2+json"
+        )
         headers = {"Accept": kinds, **options.pop("headers", {})}
         url = path if path.startswith("http") else f"http://{self.registry.outside}/v2/{self.image}/{path}"
         return httpx.request(method, url, auth=ACCOUNT, headers=headers, **options)
@@ -110,7 +121,7 @@ def tools(job: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iter
     *installing, login = job["before_script"]
     assert "docker login" in login
     folder = tmp_path_factory.mktemp("tools")
-    steps = "".join(f"RUN {command}\n" for command in [*installing, "apt-get install --yes make"])
+    steps = "".join(f"RUN {command}\n" for command in [*installing, "apt-get install --yes gh make"])
     (folder / "Dockerfile").write_text(f"FROM {job['image']}\n{steps}")
     done = build(folder, f"--tag={TOOLS}")
     assert done.returncode == 0, done.output
@@ -141,6 +152,20 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     assert PASSWORD not in done.stderr and ACCOUNT[1] not in done.stderr
     [line] = [line for line in done.stderr.splitlines() if line.startswith("images.py: ")]
     return line
+
+
+def publish_development_image(publisher: Publisher, variables: dict[str, str]) -> None:
+    """Run GitLab's job with the engine of this machine."""
+    given = {
+        "CI_REGISTRY": publisher.registry.outside,
+        "CI_REGISTRY_IMAGE": f"{publisher.registry.outside}/{publisher.image}",
+        "CI_REGISTRY_USER": ACCOUNT[0],
+        "CI_REGISTRY_PASSWORD": ACCOUNT[1],
+        **variables,
+    }
+    job = gitlab_jobs(publisher.project / GITLAB)["publish development image"]
+    for command in [*job["before_script"], *job["script"]]:
+        shell(publisher.project, command, given)
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +297,74 @@ def test_what_was_tampered_with_is_found_out(publisher: Publisher) -> None:
     assert other.returncode == 0, other.stderr
     assert "is not signed by whom it should be" in said(publisher.verify("1.0.0"))
     assert "there is no " in said(publisher.verify("9.9.9"))
+
+
+def test_a_development_image_is_latest_alone_and_the_one_before_it_goes(
+    publisher: Publisher, on_github: Tree, tags: list[str], tmp_path: Path
+) -> None:
+    publisher.tag("1.0.0", "First.")
+    assert publisher.publish("1.0.0").returncode == 0
+    production = publisher.digests()
+    developed = replace(publisher, image=f"{publisher.image}/dev")
+    name = f"{publisher.registry.outside}/{developed.image}"
+    tags.append(name)
+    variables = {
+        "DOCKER_CONFIG": str(docker_config(tmp_path / "docker")),
+        "GITHUB_REPOSITORY": "An-Owner/My-Project",
+        "GITHUB_REPOSITORY_OWNER": "An-Owner",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+    }
+    publish_development_image(publisher, variables)
+    first = developed.digests()
+    assert set(first) == {"latest"}
+
+    publisher.tag("1.0.1", "Second.")
+    known = {**expressions(packages_api.TOKEN), "steps.image.outputs.name": name}
+    *steps, deletion = github_jobs(on_github.path / GITHUB / "development-image.yml", known)["image"]
+    runner = Hosted(publisher.project, environment=variables)
+    for step in steps:
+        if step.command not in NOT_RUN:
+            runner.step(step)
+    assert (tmp_path / "output").read_text() == "name=ghcr.io/an-owner/my-project/dev\n"
+    second = developed.digests()
+    assert set(second) == {"latest"}
+    manifest = developed.ask("GET", "manifests/latest").json()
+    assert manifest["layers"], "nothing of it is without a tag"
+
+    def delete(digest: str) -> None:
+        assert developed.ask("DELETE", f"manifests/{digest}").status_code == 202
+
+    versions = {second["latest"]: ["latest"], first["latest"]: []}
+    path = packages_api.VERSIONS.format(owner="An-Owner", name="my-project%2Fdev")
+    RUN.add(nameless(deletion.command, on_github.path))
+    with packages_api.PackagesApi(path, versions, delete) as api:
+        done = publisher.run(
+            deletion.command,
+            "--network=host",
+            **variables,
+            **deletion.environment,
+            GH_HOST="github.localhost",  # gh has no other address without TLS
+            HTTP_PROXY=api.address,
+        )
+    assert done.returncode == 0, done.stderr
+    assert developed.ask("GET", f"manifests/{first['latest']}").status_code == 404
+    assert developed.digests() == second
+    for part in [manifest["config"], *manifest["layers"]]:
+        assert developed.ask("GET", f"blobs/{part['digest']}", follow_redirects=True).status_code == 200
+    assert publisher.digests() == production
+    assert publisher.verify("1.0.0").returncode == 0
+
+
+def test_existing_code_has_a_development_image_too(
+    publisher: Publisher, template: Path, tags: list[str], tmp_path: Path
+) -> None:
+    publisher.project = given(template, "requirements-only", tmp_path / "theirs", deploy=["ghcr"], ci="gitlab")
+    file = Path(dockerfile(publisher.project).partition("=")[2])
+    file.write_text(TINY.replace("README.md", "requirements.txt"))  # tests/existing_code builds the real one
+    developed = replace(publisher, image=f"{publisher.image}/dev")
+    tags.append(f"{publisher.registry.outside}/{developed.image}")
+    publish_development_image(publisher, {"DOCKER_CONFIG": str(docker_config(tmp_path / "docker"))})
+    assert set(developed.digests()) == {"latest"}
 
 
 def test_two_builds_of_a_commit_push_the_same_digest(publisher: Publisher, project: Callable[[str], Path]) -> None:
