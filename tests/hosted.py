@@ -115,6 +115,7 @@ class Hosted:
 def expressions(token: str = "") -> dict[str, str]:
     """Return what GitHub puts in place of `${{ … }}`."""
     return {
+        "github.event.repository.owner.type": "Organization",
         "github.ref": "refs/heads/main",
         "github.ref_name": "main",
         "github.repository": "an-owner/my-project",

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 from tests.local_server import LocalServer
 
 TOKEN = "a-token-of-the-workflow"
-VERSIONS = "/users/{owner}/packages/container/{name}/versions"
-"""Path of the versions of a package, whose name is quoted."""
+VERSIONS = "/{owners}/{owner}/packages/container/{name}/versions"
+"""Path of the versions of a package, whose name is quoted; owners are users or orgs."""
 
 
 class PackagesApi(LocalServer):

@@ -335,18 +335,21 @@ def test_a_development_image_is_latest_alone_and_the_one_before_it_goes(
         assert developed.ask("DELETE", f"manifests/{digest}").status_code == 202
 
     versions = {second["latest"]: ["latest"], first["latest"]: []}
-    path = packages_api.VERSIONS.format(owner="An-Owner", name="my-project%2Fdev")
     RUN.add(nameless(deletion.command, on_github.path))
-    with packages_api.PackagesApi(path, versions, delete) as api:
-        done = publisher.run(
-            deletion.command,
-            "--network=host",
-            **variables,
-            **deletion.environment,
-            GH_HOST="github.localhost",  # gh has no other address without TLS
-            HTTP_PROXY=api.address,
-        )
-    assert done.returncode == 0, done.stderr
+    asked: list[str] = []
+    for owners, kind, deletes in (("users", "User", asked.append), ("orgs", "Organization", delete)):
+        path = packages_api.VERSIONS.format(owners=owners, owner="An-Owner", name="my-project%2Fdev")
+        with packages_api.PackagesApi(path, versions, deletes) as api:
+            done = publisher.run(
+                deletion.command,
+                "--network=host",
+                **variables,
+                **deletion.environment | {"OWNER_TYPE": kind},
+                GH_HOST="github.localhost",  # gh has no other address without TLS
+                HTTP_PROXY=api.address,
+            )
+        assert done.returncode == 0, done.stderr
+    assert asked == [first["latest"]]
     assert developed.ask("GET", f"manifests/{first['latest']}").status_code == 404
     assert developed.digests() == second
     for part in [manifest["config"], *manifest["layers"]]:
