@@ -45,6 +45,9 @@ class BaseLearner(ABC):
     network: Any
     """A torch module whose result has a loss."""
 
+    counts_items: ClassVar[bool] = False
+    """Whether the network divides its loss by `num_items_in_batch`. Many models take that argument and ignore it."""
+
     history: Sequence[dict[str, float]] = ()
     """The logs of the Trainer."""
 
@@ -197,6 +200,8 @@ class TransformersTraining(TrainingTask[ConfigT, Examples, BaseLearner]):
             disable_tqdm=True,
             dataloader_pin_memory=torch.cuda.is_available(),
         )
+        if not learner.counts_items:  # or the Trainer would multiply the loss by the number of processes
+            learner.network.accepts_loss_kwargs = False
         trainer = Trainer(
             learner.network,
             options,

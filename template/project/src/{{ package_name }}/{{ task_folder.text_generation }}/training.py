@@ -6,7 +6,7 @@ base model, and serving it needs no adapter.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from datasets import Dataset
@@ -40,6 +40,8 @@ class TextGenerationConfig(TrainerConfig):
 
 class TextGenerationLearner(BaseLearner):
     """A causal language model with its tokenizer and, if it is trainable, an adapter."""
+
+    counts_items: ClassVar[bool] = True
 
     def __init__(self, folder: Path, config: TextGenerationConfig, examples: Dataset, trainable: bool = True) -> None:
         """Load the model."""
