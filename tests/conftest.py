@@ -48,6 +48,18 @@ def rows(every: Iterable[T], always: Container[T]) -> list[T | pytest.ParameterS
     return [each if each in always else pytest.param(each, marks=pytest.mark.exhaustive) for each in every]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests last that look at what all others ran."""
+    items.sort(key=lambda item: item.name == "test_no_step_of_any_workflow_was_left_unrun")
+
+
+@pytest.fixture(scope="session")
+def chosen(request: pytest.FixtureRequest) -> set[Path]:
+    """Return the files of the tests that were chosen."""
+    return {item.path for item in request.session.items}
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the working tree, committed in a clone: what people get when they copy from a repository."""

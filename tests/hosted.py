@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,8 +24,15 @@ NOT_RUN = {
     'trivy image --format sarif --output trivy.sarif "$PUBLISHED"': "likewise",
     'trivy image --severity CRITICAL --ignore-unfixed --exit-code 1 "$PUBLISHED"': "likewise",
 }
-TRIED_ELSEWHERE = ("hf-space/publish.py", "no Space is published")
-"""Parts of the commands that tests/deploy/test_space.py runs."""
+ELSEWHERE = {
+    "tests/deploy/test_space.py": {"space.yml", "space", "publish-space.yml", "space image"},
+    "tests/image/test_registry.py": {
+        *("development-image.yml", "publish development image"),
+        *("publish.yml", "publish", "publish-image.yml", "publish image"),
+    },
+    "tests/template/test_update_workflows.py": {"update.yml", "update"},
+}
+"""Tests beside those of all other workflows -> the workflows of GitHub and the jobs of GitLab that they run."""
 FOREIGN = ("HF_", "UV_", "PIP_", "MY_PROJECT_", "COMPOSE_", "PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "PYTEST_")
 
 
@@ -33,7 +40,8 @@ def nameless(command: str, project: Path) -> str:
     """Return the command without the name of the project, and as the development container is given it."""
     manifest = next(project.glob("*compose.yaml")).read_text()
     slug = next(line for line in manifest.splitlines() if line.startswith("name: ")).removeprefix("name: ")
-    command = re.sub(rf"(--tag ){slug}\b", r"\1PROJECT", command)
+    command = re.sub(rf"(--tag |docker tag ){slug}\b", r"\1PROJECT", command)
+    command = re.sub(r"python3 \w+/registry/", "python3 FOLDER/registry/", command)
     return re.sub(r"^docker compose( --file \S+)* run --rm (--env HF_TOKEN )?dev ", "", command)
 
 
@@ -131,7 +139,13 @@ def expressions(token: str = "") -> dict[str, str]:
     }
 
 
-def every_command(trees: list[Tree]) -> set[str]:
-    """Return the commands of all workflows."""
-    every = {nameless(command, tree.path) for tree in trees for command in commands(tree.path)}
-    return {command for command in every if not any(part in command for part in TRIED_ELSEWHERE)}
+def every_command(trees: list[Tree], without: Container[str] = ()) -> set[str]:
+    """Return the commands of all workflows of GitHub and jobs of GitLab, but for some."""
+    jobs = [(tree.path, *job) for tree in trees for job in commands(tree.path).items()]
+    return {nameless(each, project) for project, name, every in jobs if name not in without for each in every}
+
+
+def left_unrun(trees: list[Tree], chosen: Container[Path]) -> set[str]:
+    """Return the commands that no test has run, but for those of tests that were not chosen."""
+    others = {job for test, jobs in ELSEWHERE.items() if ROOT / test not in chosen for job in jobs}
+    return every_command(trees, without=others) - RUN - NOT_RUN.keys()

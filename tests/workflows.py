@@ -48,13 +48,13 @@ def gitlab_jobs(file: Path) -> dict[str, dict[str, Any]]:
     return {name: whole(job) for name, job in content.items() if not name.startswith(".")}
 
 
-def commands(project: Path) -> set[str]:
-    """Every command of every workflow of a project."""
-    found = set()
+def commands(project: Path) -> dict[str, set[str]]:
+    """Workflow of GitHub, by the name of its file, or job of GitLab -> its commands."""
+    found = {}
     for file in sorted((project / GITHUB).glob("*.yml")):
-        for job in yaml.safe_load(file.read_text())["jobs"].values():
-            found |= {step["run"] for step in job["steps"] if "run" in step}
+        steps = [step for job in yaml.safe_load(file.read_text())["jobs"].values() for step in job["steps"]]
+        found[file.name] = {step["run"] for step in steps if "run" in step}
     for file in project.glob(f"*{GITLAB}"):
-        for job in gitlab_jobs(file).values():
-            found |= {*job.get("before_script", []), *job["script"]}
+        for name, job in gitlab_jobs(file).items():
+            found[name] = {*job.get("before_script", []), *job["script"]}
     return found

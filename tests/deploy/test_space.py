@@ -14,6 +14,7 @@ import yaml
 from tests.answers import Answer
 from tests.conftest import need_program
 from tests.deploy.space_hub import TOKEN, SpaceHub
+from tests.hosted import RUN, nameless
 from tests.program import run
 from tests.trees import Tree, rendered
 from tests.workflows import GITHUB, GITLAB, gitlab_jobs
@@ -40,9 +41,14 @@ PAGE: dict[str, Answer] = {
 @pytest.fixture(scope="module")
 def trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tree]:
     """Return a project that is published as a Space for each kind of pipeline."""
-    kinds = ("github", "gitlab")
-    answers = {"deploy": ["hf-space"], "hf_model": "me/model", "project_name": "It's a: name"}
-    made = rendered([{**answers, "ci": ci} for ci in kinds], template, tmp_path_factory.mktemp("space"))
+    model: dict[str, Answer] = {"hf_model": "me/model"}
+    kinds: dict[str, dict[str, Answer]] = {
+        "github": {**model, "ci": "github"},
+        "gitlab": {**model, "ci": "gitlab"},
+        "gitlab, own code": {"hf_task": "custom", "ci": "gitlab"},
+    }
+    answers = {"deploy": ["hf-space"], "project_name": "It's a: name"}
+    made = rendered([{**answers, **kind} for kind in kinds.values()], template, tmp_path_factory.mktemp("space"))
     return dict(zip(kinds, made, strict=True))
 
 
@@ -264,7 +270,7 @@ esac
 """
 
 
-@pytest.mark.parametrize("kind", ["github", "gitlab", "github page", "gitlab page"])
+@pytest.mark.parametrize("kind", ["github", "gitlab", "gitlab, own code", "github page", "gitlab page"])
 def test_the_pipeline_pushes_the_image_and_publishes_the_space(
     trees: dict[str, Tree], existing: dict[str, Tree], tmp_path: Path, kind: str
 ) -> None:
@@ -298,6 +304,7 @@ def test_the_pipeline_pushes_the_image_and_publishes_the_space(
         environment = {**os.environ, **variables, "HF_ENDPOINT": hub.address, "HF_TOKEN": TOKEN}
         done = run(["bash", "-e", "-c", command], cwd=project.path, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
+    RUN.add(nameless(command, project.path))
     image = f"{'registry.example' if 'gitlab' in kind else 'ghcr.io'}/me/my-project:{'0' * 40}"
     assert hub.files["Dockerfile"].startswith(f"FROM {image}\n")
     asked = log.read_text()
@@ -325,6 +332,7 @@ def test_github_skips_the_space_with_a_notice(tree: Tree, tmp_path: Path, token:
     outputs = tmp_path / "outputs"
     environment = {**os.environ, "HF_TOKEN": token, "SPACE": space, "GITHUB_OUTPUT": str(outputs)}
     done = run(["bash", "-e", "-c", step["run"]], env=environment)
+    RUN.add(nameless(step["run"], tree.path))
     assert done.returncode == 0
     assert outputs.exists() == ready and ("::notice::no Space is published" in done.stdout) == (not ready)
 

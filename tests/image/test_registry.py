@@ -116,7 +116,9 @@ def job(project: Callable[[str], Path]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def tools(job: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def tools(
+    job: dict[str, Any], project: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     """Build the image in which the job runs, with what it installs."""
     *installing, login = job["before_script"]
     assert "docker login" in login
@@ -125,6 +127,7 @@ def tools(job: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iter
     (folder / "Dockerfile").write_text(f"FROM {job['image']}\n{steps}")
     done = build(folder, f"--tag={TOOLS}")
     assert done.returncode == 0, done.output
+    RUN.update(nameless(command, project("publish")) for command in installing)
     yield
     attempt("image", "rm", "--force", TOOLS)
 

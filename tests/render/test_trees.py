@@ -15,9 +15,10 @@ from markdown_it import MarkdownIt
 from tests import answers
 from tests.conftest import need, need_program
 from tests.engine import need_engine
+from tests.hosted import ELSEWHERE, NOT_RUN, every_command
 from tests.program import run
 from tests.trees import Tree
-from tests.workflows import GITHUB, GITLAB, gitlab_jobs
+from tests.workflows import GITHUB, GITLAB, commands, gitlab_jobs
 
 
 def _reset(loader: yaml.SafeLoader, node: yaml.Node) -> None:
@@ -198,6 +199,14 @@ def _triggers_of_builds(project: Path) -> Iterator[str]:
         for job in gitlab_jobs(file).values():
             if any("docker build" in line for line in job["script"]):
                 yield json.dumps(job["rules"]).lower()
+
+
+def test_commands_that_are_told_apart_are_those_of_a_workflow(python_trees: list[Tree]) -> None:
+    every = {job for tree in python_trees for job in commands(tree.path)}
+    for test, jobs in ELSEWHERE.items():
+        assert (answers.ROOT / test).exists()
+        assert jobs <= every
+    assert NOT_RUN.keys() <= every_command(python_trees)
 
 
 def test_development_containers_fit_their_schema(all_trees: list[Tree]) -> None:
