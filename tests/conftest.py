@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Container, Iterable, Iterator
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,8 +80,10 @@ def existing_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def workspace_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
-    """Return a workspace for each service of continuous integration, and for none."""
-    sets = [{"preset": "workspace", "ci": ci} for ci in CHOICES["ci"].values()]
+    """Return a workspace for each service of continuous integration, and for none, with images and without."""
+    deploys: list[list[str]] = [[], ["ghcr"]]
+    kinds = product(CHOICES["ci"].values(), deploys)
+    sets = [{"preset": "workspace", "ci": ci, "deploy": deploy} for ci, deploy in kinds]
     return rendered(sets, template, tmp_path_factory.mktemp("workspace-trees"))
 
 

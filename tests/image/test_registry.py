@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from tests.image.conftest import SMALL, Registry
 from tests.releases import commit, git
 from tests.trees import Tree, rendered
 from tests.workflows import GITHUB, GITLAB, github_jobs, gitlab_jobs
+from tests.workspace.workspace import made
 
 pytestmark = [pytest.mark.image, pytest.mark.exhaustive]
 
@@ -123,7 +125,8 @@ def tools(
     *installing, login = job["before_script"]
     assert "docker login" in login
     folder = tmp_path_factory.mktemp("tools")
-    steps = "".join(f"RUN {command}\n" for command in [*installing, "apt-get install --yes gh make"])
+    more = ["apt-get install --yes gh make", "pip install --quiet pyyaml"]
+    steps = "".join(f"RUN {command}\n" for command in [*installing, *more])
     (folder / "Dockerfile").write_text(f"FROM {job['image']}\n{steps}")
     done = build(folder, f"--tag={TOOLS}")
     assert done.returncode == 0, done.output
@@ -232,6 +235,36 @@ def test_existing_code_is_published_from_the_dockerfile_beside_its_own(
     config = publisher.ask("GET", f"blobs/{manifest['config']['digest']}", follow_redirects=True).json()["config"]
     assert config["Entrypoint"] == ["tini", "-s", "--", "entrypoint"]
     assert config["Labels"]["org.opencontainers.image.version"] == "1.0.0"
+
+
+def test_a_workspace_publishes_its_services_from_their_folders(
+    publisher: Publisher, template: Path, tmp_path: Path
+) -> None:
+    """`docs` is the small project; `notes` publishes nothing."""
+    farm = made(template, tmp_path / "farm", {"ci": "gitlab", "deploy": ["ghcr"]})
+    services = farm.root / "services"
+    for name in ("docs", "notes"):
+        shutil.copytree(publisher.project, services / name, ignore=shutil.ignore_patterns(".git"))
+    shutil.rmtree(services / "notes/deploy/registry")
+    (farm.root / "services.yml").write_text("services:\n  docs: {}\n  notes: {}\n")
+    publisher.project, publisher.image = farm.root, f"{publisher.image}/docs"
+    publisher.tag("1.0.0", "First.")
+    job = gitlab_jobs(farm.root / GITLAB)["publish images"]
+    given = {
+        "IMAGE": f"{publisher.registry.inside}/{publisher.image.rpartition('/')[0]}",
+        "PYTHON": "/usr/local/bin/python3",
+    }
+    done = publisher.run("\n".join(job["script"]), CI_COMMIT_TAG="v1.0.0", **given)
+    assert done.returncode == 0, done.stderr
+    found = publisher.digests()
+    assert {"1.0.0", "1.0", "1"} < set(found) and len(set(found.values())) == 1
+    exact = f"{publisher.registry.inside}/{publisher.image}@{found['1']}"
+    assert (farm.root / "published.txt").read_text() == f"{exact}\n"
+    assert "notes publishes no image: its answer deploy lacks ghcr" in done.stderr
+    (services / "docs/deploy/registry/cosign.pub").write_text("another key")
+    done = publisher.run("\n".join(job["script"]), CI_COMMIT_TAG="v1.0.0", **given)
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-2].endswith("not published, as said above: docs")
 
 
 def test_tags_stay_at_the_newest_and_what_is_unchanged_is_not_published_again(publisher: Publisher) -> None:

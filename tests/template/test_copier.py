@@ -52,7 +52,8 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({**SPACE}, ["deploy", "hf-space", "none has a port", "api_app"]),
     ({**SPACE, "processes": "{a: {command: c}}"}, ["deploy", "hf-space", "none has a port"]),
     ({**SPACE, "api_app": "a:b", "services": "[redis]"}, ["deploy", "hf-space", "redis is another one"]),
-    ({"preset": "workspace", "deploy": "[ghcr]"}, ["deploy", "no meaning", "workspace", "answers of their own"]),
+    ({"preset": "workspace", "deploy": "[ghcr, slurm]"}, ["deploy", "slurm is for services", "leave it out"]),
+    ({"preset": "frontend", "deploy": "[ghcr]"}, ["deploy", "no meaning", "frontend"]),
     ({"weights": "bucket"}, ["weights", "bucket", "choose services with bucket"]),
     ({"preset": "platform", "services": "[bucket]", "training": "none", "weights": "bucket"}, ["weights", "is none"]),
     ({"training": "manual"}, ["training", "manual", "onnx", "choose runtime torch"]),
@@ -143,8 +144,8 @@ FOR_BOTH = {
     *("image_registry", "devcontainer", "ci", "deploy", "services"),
 }
 FOR_EXISTING = [name for name in CHOICES if name in EXISTING | FOR_BOTH]
-FOR_WORKSPACES = ["preset", "project_name", "project_slug", "image_registry", "ci"]
-FOR_FRONT_ENDS = [*FRONT_END & set(CHOICES), *FOR_WORKSPACES, "test_command"]
+FOR_WORKSPACES = ["preset", "project_name", "project_slug", "image_registry", "ci", "deploy"]
+FOR_FRONT_ENDS = [*FRONT_END & set(CHOICES), *(set(FOR_WORKSPACES) - {"deploy"}), "test_command"]
 
 HOSTILE = {
     "project_name": "Zoë's 100% #1: [x] {y} <b>*_`&`|~",

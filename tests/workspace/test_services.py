@@ -1,5 +1,6 @@
 """Make services in a workspace, and read its Compose model as Docker Compose does."""
 
+import json
 import os
 import re
 import shutil
@@ -26,7 +27,7 @@ EXISTING = ["--data=api_app=moldash.asgi:app", "--data=code_paths=[moldash]", "-
 def farm(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a workspace with a small project, existing code and a platform; tests only read it or copy it."""
     need_program("docker")
-    workspace = made(template, tmp_path_factory.mktemp("workspace") / "farm")
+    workspace = made(template, tmp_path_factory.mktemp("workspace") / "farm", {"deploy": ["ghcr"]})
     shutil.copytree(REPOSITORY, workspace.root / "services/legacy")
     for name, preset, options in (
         ("docs", "custom", PROJECT),
@@ -437,3 +438,79 @@ def test_an_update_of_the_workspace_keeps_its_services(template: Path, copy: Wor
     assert "# Newer: " in text and "# mine" in text and "generated/docs${DOCS_MODE:-}.yaml" in text
     assert copy.make("check").returncode == 0
     assert set(yaml.safe_load((copy.root / "services.yml").read_text())["services"]) == {"docs", "legacy", "jobs"}
+
+
+SCRIPTS = {
+    "docs": "services/docs/deploy/registry/images.py",
+    "legacy": "services/legacy/docker/registry/images.py",
+    "jobs": "services/jobs/deploy/registry/images.py",
+}
+
+
+def test_the_pipeline_publishes_the_services_that_say_so(copy: Workspace) -> None:
+    done = copy.make("images")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [{"service": name, "script": script} for name, script in SCRIPTS.items()]
+    shutil.rmtree((copy.root / SCRIPTS["legacy"]).parent)
+    done = copy.make("images", "SERVICE=docs legacy")
+    assert json.loads(done.stdout) == [{"service": "docs", "script": SCRIPTS["docs"]}]
+    assert done.stderr == "legacy publishes no image: its answer deploy lacks ghcr\n"
+
+
+BUILDER = """#!/bin/sh
+for each; do
+  case "$each" in --file=*) echo "$each" >> "$RECORD" ;; esac
+done
+ls "$each/README.md" >> "$RECORD" # in the context, the last argument
+echo "$IMAGE" >> "$RECORD"
+exit 1
+"""
+"""Stands in for docker: notes what it is asked to build; tests/image builds it."""
+
+
+def test_each_image_is_built_from_the_folder_of_its_service(copy: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text(BUILDER)
+    (tmp_path / "docker").chmod(0o755)
+    git(copy.root, "tag", "v1.2.3")
+    given = ["SIGSTORE_ID_TOKEN=x", f"PATH={tmp_path}:{os.environ['PATH']}", f"RECORD={tmp_path / 'record'}"]
+    done = copy.make("publish", "VERSION=v1.2.3", "IMAGE=ghcr.io/me/farm", "SERVICE=docs legacy", *given)
+    assert done.returncode != 0 and not done.stdout
+    said = [line for line in done.stderr.splitlines() if not line.startswith(("==", "make"))]
+    assert said == [
+        *["images.py: the image cannot be built"] * 2,
+        "workspace: not published, as said above: docs, legacy",
+    ]
+    lines = (tmp_path / "record").read_text().splitlines()
+    found = [re.sub("^.*/checkout/", "", line) for line in lines]
+    assert found == [
+        line
+        for name in ("docs", "legacy")
+        for line in (f"services/{name}/Dockerfile", f"services/{name}/README.md", f"ghcr.io/me/farm/{name}")
+    ]
+
+
+def test_a_registry_must_be_named(farm: Workspace) -> None:
+    refused(farm, farm.make("publish", "VERSION=1.2.3"), ["IMAGE is missing", "IMAGE=ghcr.io/me/farm"])
+
+
+def test_images_are_trusted_that_the_workflow_of_services_signs(farm: Workspace) -> None:
+    folder = farm.root / ".github/workflows"
+    for script in SCRIPTS.values():
+        program = (
+            "import runpy, sys; print(*runpy.run_path(sys.argv[1])['trusted']('ghcr.io/me/the.farm/docs'), sep='\\n')"
+        )
+        done = run([sys.executable, "-c", program, farm.root / script])
+        assert done.stdout.splitlines()[1] == (
+            r"--certificate-identity-regexp=(?i)^https://github\.com/me/the\.farm/\.github/workflows/publish-service\.yml@refs/"
+        ), done.stderr
+    called = yaml.safe_load((folder / "publish-service.yml").read_text())
+    [job] = [
+        job
+        for job in yaml.safe_load((folder / "publish-images.yml").read_text())["jobs"].values()
+        if job.get("uses") == "$/.github/workflows/publish-service.yml"
+    ]
+    # GitHub starts no job with more rights than the one that calls it.
+    for each in called["jobs"].values():
+        for right, level in each["permissions"].items():
+            assert job["permissions"][right] in (level, "write")
+    assert set(job["with"]) == set(called[True]["workflow_call"]["inputs"])

@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from . import changes, containers, derive, inventory, scaffold, secrets, updates
+from . import changes, containers, derive, images, inventory, scaffold, secrets, updates
 from .errors import WorkspaceError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -21,6 +21,11 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         commands.add_parser(name)
     for name in ("up", "dev", "down", "logs", "build", "test", "lock"):
         commands.add_parser(name).add_argument("names", nargs="*")
+    commands.add_parser("images").add_argument("names", nargs="*")
+    publishing = commands.add_parser("publish")
+    publishing.add_argument("names", nargs="*")
+    publishing.add_argument("--version", default="")
+    publishing.add_argument("--image", default="", help="the repository that holds the images of services")
     service = commands.add_parser("service")
     service.add_argument("--name", default="")
     service.add_argument("--preset", default="")
@@ -46,6 +51,10 @@ def run(given: argparse.Namespace) -> None:
     elif given.command == "changed":
         found = changes.since(services, given.since)
         print(changes.gitlab(found) if given.gitlab else json.dumps([service.name for service in found]))
+    elif given.command == "images":
+        print(images.matrix(services, services.named(given.names)))
+    elif given.command == "publish":
+        images.publish(services, services.named(given.names), given.version, given.image)
     elif given.command == "update-services":
         changed = updates.update(ROOT, services.named(given.names.split()), shlex.split(given.options))
         print(f"\nUpdated: {', '.join(changed) or 'nothing'}")
