@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-SHARED_MEMORY = Path("/dev/shm")
-"""Where the files are, if the system has it. They are mapped into memory, and a process that touches such a file on a full
-disk is ended by SIGBUS; whatever fills /tmp leaves shared memory as it is."""
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name
+"""Where the files are, if the system has it. They are mapped into memory, and SIGBUS ends a process that touches such a
+file on a full disk; whatever fills /tmp leaves shared memory as it is."""
 
 
 @contextmanager
