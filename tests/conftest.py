@@ -81,7 +81,7 @@ def existing_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def workspace_trees(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Tree]:
     """Return a workspace for each service of continuous integration, and for none, with images and without."""
-    deploys: list[list[str]] = [[], ["ghcr"]]
+    deploys: list[list[str]] = [[], ["ghcr", "kubernetes"]]
     kinds = product(CHOICES["ci"].values(), deploys)
     sets = [{"preset": "workspace", "ci": ci, "deploy": deploy} for ci, deploy in kinds]
     return rendered(sets, template, tmp_path_factory.mktemp("workspace-trees"))

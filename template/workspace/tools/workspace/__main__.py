@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from . import changes, containers, derive, images, inventory, scaffold, secrets, updates
+from . import changes, containers, derive, images, inventory, kubernetes, scaffold, secrets, updates
 from .errors import WorkspaceError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -26,6 +26,11 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     publishing.add_argument("names", nargs="*")
     publishing.add_argument("--version", default="")
     publishing.add_argument("--image", default="", help="the repository that holds the images of services")
+    cluster = commands.add_parser("kubernetes")
+    cluster.add_argument("verb", choices=("render", "secrets", "diff", "apply", "wait", "rollback"))
+    cluster.add_argument("names", nargs="*")
+    cluster.add_argument("--overlay", default="dev")
+    cluster.add_argument("--context", default="", help="of kubectl; by default its current one")
     service = commands.add_parser("service")
     service.add_argument("--name", default="")
     service.add_argument("--preset", default="")
@@ -55,6 +60,13 @@ def run(given: argparse.Namespace) -> None:
         print(images.matrix(services, services.named(given.names)))
     elif given.command == "publish":
         images.publish(services, services.named(given.names), given.version, given.image)
+    elif given.command == "kubernetes":
+        derive.check(services)
+        chosen = services.named(given.names)
+        if given.verb == "render":
+            print(kubernetes.render(services, chosen, given.overlay), end="")
+        else:
+            kubernetes.run(services, chosen, given.verb, given.overlay, given.context)
     elif given.command == "update-services":
         changed = updates.update(ROOT, services.named(given.names.split()), shlex.split(given.options))
         print(f"\nUpdated: {', '.join(changed) or 'nothing'}")

@@ -71,6 +71,15 @@ def entry_port(inventory: Inventory, service: Service) -> int:
     return int(published[1])
 
 
+def server(inventory: Inventory, service: Service) -> tuple[str, int]:
+    """Return the container of a service that others reach, by its name in the service's Compose file, and its port."""
+    text = files.read(inventory.root / GENERATED / f"{service.name}.yaml")
+    for name, container in json.loads(text.partition("\n")[2])["services"].items():
+        if compose.NETWORK in container["networks"]:
+            return name.removeprefix(f"{service.name}-"), entry_port(inventory, service)
+    raise WorkspaceError(f"{service.name} has no server: give it a path or a host in services.yml")
+
+
 def _parts(root: Path, name: str, service: Service) -> list[tuple[Path, str]]:
     """Return the files of one service: in production, and in development."""
     folder = root / service.folder

@@ -53,8 +53,8 @@ def _render(root: Path, folder: Path, name: str, preset: str, options: list[str]
     own = answers(root)
     given = {"preset": preset, "project_name": name, "project_slug": name, "ci": "none"}
     given["image_registry"] = own.get("image_registry") or ""
-    if own.get("deploy") and preset != "frontend":
-        given["deploy"] = "[ghcr]"
+    if (deploy := own.get("deploy")) and isinstance(deploy, list) and preset != "frontend":
+        given["deploy"] = f"[{', '.join(deploy)}]"
     target = folder if has_files else folder.with_name(f".{name}.part")
     if not has_files:
         shutil.rmtree(target, ignore_errors=True)
