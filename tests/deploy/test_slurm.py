@@ -1,6 +1,7 @@
 """The scripts of `deploy/slurm`: one line for each mistake, what is submitted, and what reaches the container."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -12,10 +13,24 @@ from tests.trees import Tree, rendered
 
 RECORDER = """#!/bin/sh
 printf '%s\\n' "$(basename "$0") $*" >> "$RECORD"
-env | grep -E '^(APPTAINER|MY_PROJECT|HF_|SIF|SHARDS)' | sort >> "$RECORD"
+env | grep -E '^(APPTAINER|MY_PROJECT|HF_|SIF|SHARDS|OMP)' | sort >> "$RECORD"
 echo "${ANSWER:-}"
 """
-"""Stands in for sbatch and apptainer, which no tool of this repository brings; tests/image has the real ones."""
+"""Stands in for Slurm and Apptainer, which no tool of this repository brings; tests/image has the real ones."""
+
+STEP = """#!/usr/bin/env python3
+import os, pathlib, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+pathlib.Path(os.environ["RECORD"] + ".pid").write_text(str(os.getpid()))
+print("trains", flush=True)
+if os.environ.get("ENDS") == "when told":
+    signal.sigwait({signal.SIGTERM})
+sys.exit(int(os.environ["CODE"]))
+"""
+"""Stands in for srun with a training."""
+
+TELL = RECORDER + 'kill -TERM "$(cat "$RECORD.pid")"\n'
+"""Stands in for scancel, which signals it."""
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +46,18 @@ def tree(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
 @pytest.fixture
 def recorder(tmp_path: Path) -> dict[str, str]:
     """Return an environment in which sbatch and apptainer record how they are called."""
-    for name in ("sbatch", "apptainer"):
-        program = tmp_path / "bin" / name
-        program.parent.mkdir(exist_ok=True)
-        program.write_text(RECORDER)
-        program.chmod(0o755)
+    (tmp_path / "bin").mkdir()
+    for name in ("sbatch", "scancel", "scontrol", "srun", "apptainer"):
+        install(tmp_path / "bin" / name, RECORDER)
     (tmp_path / "record").touch()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "HF_", "APPTAINER"))}
     return {**kept, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "RECORD": str(tmp_path / "record")}
+
+
+def install(program: Path, text: str) -> None:
+    """Write a program."""
+    program.write_text(text)
+    program.chmod(0o755)
 
 
 def script(tree: Tree, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -133,6 +152,106 @@ def test_an_image_that_does_not_exist_is_one_line(tree: Tree, recorder: dict[str
     done = script(tree, "sif.sh", "no-image", **recorder)
     sentence = "'no-image' is no image of Docker on this machine, no file and no address in a registry"
     assert (done.returncode, done.stderr) == (1, f"sif.sh: {sentence}\n")
+
+
+JOB = {
+    "SLURM_JOB_ID": "12345",
+    "SLURM_JOB_NODELIST": "n[7-8]",
+    "SLURM_JOB_NUM_NODES": "2",
+    "SLURM_GPUS_ON_NODE": "4",
+    "SLURM_CPUS_PER_TASK": "10",
+    "SIF": "unpacked",
+}
+RUNS = "n7\nn8\nPreemptTime=None"
+"""Answers of scontrol: the hosts of a list, and a job that is not preempted."""
+PREEMPTED = "n7\nn8\nPreemptTime=2026-11-30T00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"SLURM_JOB_ID": ""}, "submit it with sbatch"),
+        ({"SIF": "no.sif"}, "there is no image no.sif: build it with 'make sif IMAGE=my-project-train', or set SIF"),
+    ],
+)
+def test_a_training_that_cannot_start_is_one_line(
+    tree: Tree, recorder: dict[str, str], wrong: dict[str, str], sentence: str
+) -> None:
+    done = script(tree, "train.sbatch", **recorder, **{**JOB, **wrong})
+    assert (done.returncode, done.stderr) == (1, f"train.sbatch: {sentence}\n")
+    assert recorded(recorder) == []
+
+
+def test_a_training_that_is_submitted_elsewhere_is_one_line(
+    tree: Tree, recorder: dict[str, str], tmp_path: Path
+) -> None:
+    done = run([tree.path / "deploy/slurm/train.sbatch"], cwd=tmp_path, env={**recorder, **JOB})
+    sentence = f"submit it in the folder of the project, not in {tmp_path}"
+    assert (done.returncode, done.stderr) == (1, f"train.sbatch: {sentence}\n")
+
+
+def test_every_node_starts_a_process_for_each_gpu(tree: Tree, recorder: dict[str, str]) -> None:
+    done = script(tree, "train.sbatch", **recorder, **JOB, ANSWER=RUNS, ARGUMENTS="--config mine.yaml")
+    assert done.returncode == 0, done.stderr
+    calls = recorded(recorder)
+    assert "scontrol show hostnames n[7-8]" in calls
+    step = next(call for call in calls if call.startswith("srun"))
+    assert " --cpus-per-task=10 deploy/slurm/container.sh torchrun --nnodes=2 --nproc-per-node=4 " in step
+    assert " --rdzv-id=12345 --rdzv-backend=c10d --rdzv-endpoint=n7:22345 " in step
+    assert step.endswith(" train --config mine.yaml")
+    assert "OMP_NUM_THREADS=2" in calls
+
+
+@pytest.mark.parametrize(("tracking", "unpacks"), [("proctrack/cgroup", False), ("proctrack/linuxproc", True)])
+def test_an_image_is_unpacked_where_slurm_signals_the_process_that_mounts_it(
+    tree: Tree, recorder: dict[str, str], tracking: str, unpacks: bool
+) -> None:
+    done = script(tree, "train.sbatch", **recorder, **JOB, ANSWER=f"ProctrackType           = {tracking}")
+    assert done.returncode == 0, done.stderr
+    assert ("APPTAINER_UNSQUASH=1" in recorded(recorder)) == unpacks
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "last"),
+    [
+        (RUNS, "0", "show job"),
+        (RUNS, "1", "show job"),
+        (PREEMPTED, "1", "requeue"),
+        (PREEMPTED, "0", "update"),
+    ],
+    ids=["succeeds", "fails", "is preempted", "succeeds though preempted"],
+)
+def test_only_a_preempted_training_that_has_not_succeeded_is_queued_again(
+    tree: Tree, recorder: dict[str, str], tmp_path: Path, answer: str, code: str, last: str
+) -> None:
+    install(tmp_path / "bin/srun", STEP)
+    done = script(tree, "train.sbatch", **recorder, **JOB, ANSWER=answer, CODE=code)
+    assert last == "requeue" or done.returncode == int(code), done.stderr
+    calls = [call for call in recorded(recorder) if call.startswith("scontrol")]
+    commands = {
+        "show job": "scontrol show job 12345",
+        "requeue": "scontrol requeue 12345",
+        "update": "scontrol update JobId=12345 Requeue=0",
+    }
+    assert calls[-1] == commands[last]
+
+
+@pytest.mark.parametrize(("code", "requeued"), [("1", True), ("0", False)])
+def test_the_signal_before_the_time_ends_reaches_the_training(
+    tree: Tree, recorder: dict[str, str], tmp_path: Path, code: str, requeued: bool
+) -> None:
+    install(tmp_path / "bin/srun", STEP)
+    install(tmp_path / "bin/scancel", TELL)
+    environment = {**recorder, **JOB, "ANSWER": RUNS, "ENDS": "when told", "CODE": code}
+    command = [tree.path / "deploy/slurm/train.sbatch"]
+    with subprocess.Popen(command, cwd=tree.path, env=environment, stdout=subprocess.PIPE, text=True) as batch:
+        assert batch.stdout
+        assert batch.stdout.readline() == "trains\n"
+        batch.send_signal(signal.SIGUSR1)
+        assert batch.wait(timeout=60) == 0
+    calls = recorded(recorder)
+    assert "scancel --signal=TERM 12345" in calls
+    assert ("scontrol requeue 12345" in calls) == requeued
 
 
 PRICE = "5 $HOME or '6' \"x\" {y}"

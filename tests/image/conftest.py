@@ -53,6 +53,12 @@ SETS: dict[str, dict[str, Answer]] = {
     },
     "kubernetes": {**SMALL, "deploy": ["kubernetes"], **named("slipway-test-kubernetes")},
     "slurm": {**SMALL, "preset": "cli", "deploy": ["slurm"], **named("slipway-test-slurm")},
+    "slurm, train": {
+        "preset": "training",
+        "hf_task": "text-classification",
+        "deploy": ["slurm"],
+        **named("slipway-test-slurm-train"),
+    },
     "publish": {**SMALL, "ci": "gitlab", "deploy": ["ghcr"], **named("slipway-test-publish")},
     "replaced": {**SMALL, **named("slipway-test-replaced")},
     "gated": {"hf_model": "an-org/gated", "hf_revision": "main"},

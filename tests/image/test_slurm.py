@@ -1,14 +1,16 @@
 """Jobs of a real Slurm with Apptainer: a controller and two nodes in containers, and an ordinary user."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tests.engine import PATIENCE, attempt, docker
+from tests.engine import PATIENCE, attempt, build, docker
 from tests.image.conftest import Image
 
 pytestmark = [pytest.mark.image, pytest.mark.exhaustive, pytest.mark.timeout(3600)]
@@ -16,6 +18,8 @@ pytestmark = [pytest.mark.image, pytest.mark.exhaustive, pytest.mark.timeout(360
 CLUSTER = "slipway-test-slurm-cluster"
 FOLDER = "/home/somebody/project"
 SIF = "slipway-test-slurm.sif"
+TRAINED = "slipway-test-slurm-train-train"
+"""The image that trains, as `docs/slurm.md` names it."""
 SMALL_JOB = ("--cpus-per-task=1", "--mem=500M")
 
 
@@ -119,6 +123,16 @@ def test_a_node_without_fuse_is_one_line(predictor: Cluster) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_a_node_without_fuse_can_unpack_the_image(predictor: Cluster) -> None:
+    predictor.root("n2", "chmod", "600", "/dev/fuse")
+    try:
+        done = predictor.user("deploy/slurm/container.sh check", host="n2", SIF=SIF, APPTAINER_UNSQUASH="1")
+    finally:
+        predictor.root("n2", "chmod", "666", "/dev/fuse")
+    assert done.returncode == 0, done.stderr
+    assert predictor.root("n2", "find", "/tmp", "-name", "rootfs*") == ""
+
+
 def test_a_file_that_is_no_image_is_one_line(predictor: Cluster) -> None:
     predictor.write("half.sif", "half of an image")
     done = predictor.user("deploy/slurm/container.sh check", host="n1", SIF="half.sif")
@@ -141,3 +155,149 @@ def test_a_shard_that_fails_is_run_again_alone(predictor: Cluster) -> None:
     )
     assert done.returncode == 1, "one record is bad"
     assert predictor.read("again.jsonl") == predictor.read("one.jsonl")
+
+
+PREPARE = """
+import json, pathlib, sys
+sys.path.insert(0, "tests")
+from example import make_model, training_examples
+from my_project.training.task import split_fraction
+folder = pathlib.Path("base")
+folder.mkdir()
+make_model(folder)
+config = json.loads((folder / "config.json").read_text())
+config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}  # which draws other numbers in each process
+(folder / "config.json").write_text(json.dumps(config))
+parts = [], []
+for each in training_examples():
+    parts[split_fraction(repr(each["text"])) < 0.1].append(each)
+examples = parts[0][:160] + parts[1][:16]  # whole batches: two processes fill one that is not with examples of others
+pathlib.Path("examples.jsonl").write_text("".join(json.dumps(each) + "\\n" for each in examples))
+for nodes in (1, 2):
+    config = {"data": "examples.jsonl", "epochs": 60, "batch_size": 16 // nodes, "learning_rate": 0.001}
+    pathlib.Path(f"{nodes}.yaml").write_text(json.dumps(config))
+"""
+
+
+class Result(NamedTuple):
+    """What a training has published: the report, and the hash of the weights."""
+
+    report: dict[str, object]
+    weights: str
+
+
+class Training:
+    """A job of `train.sbatch` on one node or two, whose steps each learn from 16 examples."""
+
+    def __init__(self, cluster: Cluster, name: str, nodes: int) -> None:
+        self._cluster, self._name = cluster, name
+        variables = {"SIF": f"{TRAINED}.sif", "MODELS": name, "ARGUMENTS": f"--config {nodes}.yaml"}
+        variables["MY_PROJECT_MODEL"] = f"{FOLDER}/base"
+        options = " ".join([*SMALL_JOB, f"--nodes={nodes}", f"--output={name}.out"])
+        done = cluster.user(f"sbatch --parsable {options} deploy/slurm/train.sbatch", **variables)
+        assert done.returncode == 0, done.stderr
+        self.job = done.stdout.strip()
+
+    def log(self) -> str:
+        """Return what the job has written."""
+        return self._cluster.read(f"{self._name}.out")
+
+    def until(self, condition: str) -> None:
+        """Wait until a line of shell succeeds."""
+        line = f"timeout {3 * PATIENCE} bash -c 'until {condition}; do sleep 0.2; done'"
+        assert self._cluster.user(line).returncode == 0, f"never: {condition}: {self.log()}"
+
+    def reach(self, step: int) -> None:
+        """Wait until the training has told that it has passed a step."""
+        self.until(f'grep --quiet --extended-regexp "^step ([{step // 100}-9][0-9]{{2}}) of" {self._name}.out')
+
+    def result(self, restarts: int = 0) -> Result:
+        """Wait until the job has succeeded, after a number of restarts."""
+        states = "JobState=(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL)"
+        self.until(f'scontrol show job {self.job} | grep --quiet --extended-regexp "{states}"')
+        shown = self._cluster.root("ctl", "scontrol", "show", "job", self.job)
+        assert "JobState=COMPLETED" in shown and f"Restarts={restarts} " in shown, shown + self.log()
+        found = self._cluster.user(f"cat {self._name}/*/training.json; sha256sum {self._name}/*/model.safetensors")
+        report, _, rest = found.stdout.rpartition("}")
+        return Result(json.loads(report + "}"), rest.split()[0])
+
+
+@pytest.fixture(scope="module")
+def trainer(
+    cluster: Cluster, project: Callable[[str], Path], tags: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Cluster:
+    """Return the cluster with a project that trains, its base model and examples."""
+    tags.append(TRAINED)
+    folder = project("slurm, train")
+    done = build(folder, "--target=train", f"--tag={TRAINED}")
+    assert done.returncode == 0, done.output
+    install(cluster, Image(TRAINED, folder), tmp_path_factory.mktemp("slurm") / f"{TRAINED}.tar")
+    docker("cp", folder / "tests", f"{cluster.names['ctl']}:{FOLDER}")
+    cluster.write("prepare.py", PREPARE)
+    prepared = cluster.user(f"SIF={TRAINED}.sif deploy/slurm/container.sh python prepare.py", host="n1")
+    assert prepared.returncode == 0, prepared.stderr
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def undisturbed(trainer: Cluster) -> Result:
+    """Return the result of a training on two nodes."""
+    return Training(trainer, "two", nodes=2).result()
+
+
+def losses(report: dict[str, object]) -> list[float]:
+    """Return every loss that a training has told."""
+    history: object = report["history"]
+    assert isinstance(history, list)
+    return [value for each in history for name, value in each.items() if name in ("loss", "eval_loss")]
+
+
+def test_two_nodes_train_as_one_does(trainer: Cluster, undisturbed: Result) -> None:
+    alone = losses(Training(trainer, "one", nodes=1).result().report)
+    assert len(alone) > 50
+    assert losses(undisturbed.report) == pytest.approx(alone, abs=1e-5, rel=0)
+
+
+def saved_at(training: Training) -> str:
+    """Return the step at which a training has saved when it was told to end."""
+    saved = re.search(r"interrupted and saved at step (\d+) of", training.log())
+    assert saved, training.log()
+    return saved[1]
+
+
+def test_a_training_whose_node_fails_ends_with_the_same_model(trainer: Cluster, undisturbed: Result) -> None:
+    training = Training(trainer, "failed", nodes=2)
+    training.reach(200)
+    docker("kill", trainer.names["n2"])
+    training.until(f"squeue --noheader --format=%T --jobs={training.job} | grep --quiet PENDING")
+    docker("start", trainer.names["n2"])
+    assert training.result(restarts=1).weights == undisturbed.weights
+    assert "resuming from checkpoint-" in training.log()
+
+
+@pytest.mark.parametrize(
+    ("name", "announcement"),
+    [
+        ("preempted", "sbatch --partition=urgent --nodes=2 --exclusive --output=/dev/null --wrap true"),
+        ("ending", "scancel --batch --signal=USR1 {job}"),  # as Slurm does before the time is over
+    ],
+)
+def test_a_training_that_must_end_saves_and_resumes(
+    trainer: Cluster, undisturbed: Result, name: str, announcement: str
+) -> None:
+    training = Training(trainer, name, nodes=2)
+    training.reach(200)
+    assert trainer.user(announcement.format(job=training.job)).returncode == 0
+    assert training.result(restarts=1).weights == undisturbed.weights
+    assert f"resuming from checkpoint-{saved_at(training)}\n" in training.log()
+
+
+def test_a_training_saves_if_slurm_signals_only_the_first_process(trainer: Cluster) -> None:
+    training = Training(trainer, "tasks", nodes=2)
+    training.reach(200)
+    for host in ("n1", "n2"):  # as proctrack/cgroup does, which this cluster has not
+        processes = trainer.root(host, "scontrol", "listpids", f"{training.job}.0").splitlines()
+        tasks = [pid for pid, *_, task, _ in map(str.split, processes) if task == "0"]
+        trainer.root(host, "kill", "-TERM", *tasks)
+    training.until(f"scontrol show job {training.job} | grep --quiet JobState=FAILED")
+    assert int(saved_at(training)) >= 200

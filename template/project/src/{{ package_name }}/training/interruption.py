@@ -53,7 +53,11 @@ class _Interruption(TrainerCallback):
             self._agreed = control.should_save = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Stop the training."""
+        """Stop the training.
+
+        A launcher may end all processes as soon as one has ended: none does before the main process has saved.
+        """
         if self._agreed:
+            self._accelerator.wait_for_everyone()
             step = f"step {state.global_step} of {state.max_steps}"
             raise TrainingInterruptedError(f"interrupted and saved at {step}; start it again to resume")
