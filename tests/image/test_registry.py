@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import httpx
 import pytest
 
 from tests.answers import Answer
-from tests.engine import attempt, build
+from tests.engine import attempt, build, docker, started
 from tests.existing_code.repositories import dockerfile, given
 from tests.hosted import NOT_RUN, RUN, Hosted, docker_config, expressions, nameless, shell
 from tests.image import packages_api
@@ -29,6 +30,7 @@ from tests.workspace.workspace import made
 pytestmark = [pytest.mark.image, pytest.mark.exhaustive]
 
 TOOLS = "slipway-test-publish-tools"
+ENGINE = "slipway-test-engine"
 ACCOUNT = ("somebody", "secret")
 PASSWORD = "of the key"
 TINY = """FROM scratch AS dev
@@ -48,6 +50,8 @@ class Publisher:
     registry: Registry
     image: str
     folder: Path
+    socket: str = os.environ.get("DOCKER_SOCKET", "/var/run/docker.sock")
+    """Of the engine that builds."""
 
     def run(self, command: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the job in the folder of the project, logged in unless DOCKER_CONFIG says otherwise."""
@@ -64,7 +68,7 @@ class Publisher:
             f"--volume={self.project}:/builds/project",
             f"--volume={self.folder}:/keys",
             f"--volume={self.folder / 'registries.conf'}:/etc/containers/registries.conf.d/test.conf",
-            f"--volume={os.environ.get('DOCKER_SOCKET', '/var/run/docker.sock')}:/var/run/docker.sock",
+            f"--volume={self.socket}:/var/run/docker.sock",
             *(f"--env={name}" for name in given),
             "--workdir=/builds/project",
             *options,
@@ -406,17 +410,42 @@ def test_existing_code_has_a_development_image_too(
     assert set(developed.digests()) == {"latest"}
 
 
-def test_two_builds_of_a_commit_push_the_same_digest(publisher: Publisher, project: Callable[[str], Path]) -> None:
+@contextmanager
+def empty_engine(folder: Path, images: Path) -> Iterator[str]:
+    """Yield the socket of another engine, which has only the images of an archive."""
+    folder.mkdir()
+    mounts = [f"--volume={folder}:/run/engine", f"--volume={images}:/images.tar:ro"]
+    with started(ENGINE, "--privileged", *mounts) as running:
+        running.until(lambda: attempt("exec", running.name, "docker", "version").returncode == 0, "listening")
+        docker("exec", running.name, "docker", "load", "--quiet", "--input=/images.tar")
+        used = docker("exec", running.name, "docker", "system", "df", "--format={{.Type}}: {{.Size}}").stdout
+        assert "Build Cache: 0B" in used
+        yield str(folder / "docker.sock")
+
+
+@pytest.mark.timeout(1800)
+def test_two_engines_with_empty_caches_push_the_same_digest(
+    publisher: Publisher, tags: list[str], tmp_path: Path
+) -> None:
+    tags.append(ENGINE)
+    (tmp_path / "engine").mkdir()
+    shutil.copy(Path(__file__).parent / "engine.dockerfile", tmp_path / "engine/Dockerfile")
+    built = build(tmp_path / "engine", f"--tag={ENGINE}")
+    assert built.returncode == 0, built.output
     git(publisher.project, "checkout", "--quiet", "Dockerfile")
+    bases = re.findall(r"^FROM (\S+:\S+)", (publisher.project / "Dockerfile").read_text(), re.MULTILINE)
+    docker("save", f"--output={tmp_path / 'bases.tar'}", *bases)
     publisher.tag("1.0.0", "First.")
-    done = publisher.publish("1.0.0")
-    assert done.returncode == 0, done.stderr
-    again = publisher.run(
-        "umask 077; git clone --quiet . /tmp/elsewhere; cd /tmp/elsewhere;"
-        " cp /builds/project/deploy/registry/cosign.pub deploy/registry; python3 deploy/registry/images.py publish",
-        IMAGE=f"{publisher.registry.inside}/{publisher.image}/again",
-    )
-    assert again.returncode == 0, again.stderr
+    with empty_engine(tmp_path / "one", tmp_path / "bases.tar") as socket:
+        done = replace(publisher, socket=socket).publish("1.0.0")
+        assert done.returncode == 0, done.stderr
+    with empty_engine(tmp_path / "other", tmp_path / "bases.tar") as socket:
+        again = replace(publisher, socket=socket).run(
+            "umask 077; git clone --quiet . /tmp/elsewhere; cd /tmp/elsewhere;"
+            " cp /builds/project/deploy/registry/cosign.pub deploy/registry; python3 deploy/registry/images.py publish",
+            IMAGE=f"{publisher.registry.inside}/{publisher.image}/again",
+        )
+        assert again.returncode == 0, again.stderr
     first = publisher.digests()["1.0.0"]
     publisher.image += "/again"
     assert publisher.digests()["1.0.0"] == first
