@@ -164,7 +164,9 @@ JOB = {
 }
 RUNS = "n7\nn8\nPreemptTime=None"
 """Answers of scontrol: the hosts of a list, and a job that is not preempted."""
-PREEMPTED = "n7\nn8\nPreemptTime=2026-11-30T00:00:00"
+PREEMPTED = "n7\nn8\nPreemptTime=2026-11-30T00:00:00\nslurm 24.11.5"
+PREEMPTED_BEFORE = PREEMPTED.replace("24.11.5", "23.11.4")
+"""The same of a release that does not queue preempted jobs again when they end."""
 
 
 @pytest.mark.parametrize(
@@ -216,12 +218,14 @@ def test_an_image_is_unpacked_where_slurm_signals_the_process_that_mounts_it(
     [
         (RUNS, "0", "show job"),
         (RUNS, "1", "show job"),
-        (PREEMPTED, "1", "requeue"),
+        (PREEMPTED, "1", "version"),
         (PREEMPTED, "0", "update"),
+        (PREEMPTED_BEFORE, "1", "requeue"),
+        (PREEMPTED_BEFORE, "0", "version"),
     ],
-    ids=["succeeds", "fails", "is preempted", "succeeds though preempted"],
+    ids=["succeeds", "fails", "preempted", "succeeds though preempted", "preempted before", "succeeds before"],
 )
-def test_only_a_preempted_training_that_has_not_succeeded_is_queued_again(
+def test_a_preempted_training_is_queued_again_once(
     tree: Tree, recorder: dict[str, str], tmp_path: Path, answer: str, code: str, last: str
 ) -> None:
     install(tmp_path / "bin/srun", STEP)
@@ -230,6 +234,7 @@ def test_only_a_preempted_training_that_has_not_succeeded_is_queued_again(
     calls = [call for call in recorded(recorder) if call.startswith("scontrol")]
     commands = {
         "show job": "scontrol show job 12345",
+        "version": "scontrol --version",
         "requeue": "scontrol requeue 12345",
         "update": "scontrol update JobId=12345 Requeue=0",
     }
