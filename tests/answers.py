@@ -209,8 +209,9 @@ def covering_existing() -> Iterator[dict[str, Any]]:
             return False
         if "kubernetes" in found.get("deploy", []) and not (found["api_app"] or found.get("processes")):
             return False
-        answers = found["api_app"] or "dash_board" in found.get("processes", {})
-        if "hf-space" in found.get("deploy", []) and (not answers or found.get("services")):
+        if "hf-space" in found.get("deploy", []) and (
+            not (found["api_app"] or "dash_board" in found.get("processes", {})) or found.get("services")
+        ):
             return False
         release = TABLE["releases"].get(found.get("torch_version"), {"accelerators": ["cpu"]})
         return found.get("accelerator", "cpu") in release["accelerators"]
