@@ -348,9 +348,15 @@ def test_containers_for_code_whose_making_was_killed_are_made_by_a_repetition(co
     folder = copy.root / "services/killed"
     shutil.copytree(REPOSITORY, folder)
     kill_half_way(copy, "existing", EXISTING, folder)
+    theirs = folder / "empty.py"
+    theirs.touch()
+    begun = folder / "docker/entrypoint.sh"
+    begun.parent.mkdir(exist_ok=True)
+    begun.write_bytes(b"")  # as if it was being written
     done = copy.service("killed", "existing", *EXISTING)
     assert done.returncode == 0, done.stderr
-    assert (folder / "docker/entrypoint.sh").exists()
+    assert begun.stat().st_size and theirs.exists()
+    assert not list((copy.root / "services").glob(".*"))
     assert "killed-api" in copy.model()["services"]
     assert not list(folder.glob(".copier-answers.yml.part"))
 

@@ -55,27 +55,54 @@ def _render(root: Path, folder: Path, name: str, preset: str, options: list[str]
     given["image_registry"] = own.get("image_registry") or ""
     if (deploy := own.get("deploy")) and isinstance(deploy, list) and preset != "frontend":
         given["deploy"] = f"[{', '.join(deploy)}]"
-    target = folder if has_files else folder.with_name(f".{name}.part")
-    if not has_files:
-        shutil.rmtree(target, ignore_errors=True)
+    part = folder.with_name(f".{name}.part")  # the new folder; beside a folder with files, a sign that we write to it
+    target = folder if has_files else part
+    was_interrupted = part.exists()
+    _remove(part)
     source = str(own["_src_path"])
     if ":" not in source:
         source = str((root / Path(source).expanduser()).resolve())
     data = [f"--data={key}={value}" for key, value in given.items()]
     # The answers get their name last: they show that every file is there.
-    command = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", f"--answers-file={UNFINISHED}"]
-    command += [f"--vcs-ref={own['_commit']}"]
+    command = ["copy", "--defaults", f"--answers-file={UNFINISHED}", f"--vcs-ref={own['_commit']}"]
     command += [*data, *options, source, str(target)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if has_files:
+        part.touch()
+        if was_interrupted:
+            _remove_begun(command, folder)
+    done = _copier(*command, "--quiet")
+    if done.returncode or has_files:
+        _remove(part)
     if done.returncode:
-        if not has_files:
-            shutil.rmtree(target, ignore_errors=True)
         raise WorkspaceError(f"Copier made no service {name}: {_reason(done.stderr)}")
     (target / UNFINISHED).replace(target / ANSWERS)
     if not has_files:
         if folder.exists():
             folder.rmdir()  # empty
         target.replace(folder)
+
+
+def _copier(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Copier, which asks nothing."""
+    command = [sys.executable, "-m", "copier", *arguments]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def _remove_begun(command: list[str], folder: Path) -> None:
+    """Remove the empty files that Copier would ask about: it was killed before it had written them."""
+    (folder / UNFINISHED).unlink(missing_ok=True)
+    planned = re.sub(r"\x1b\[\d*m", "", _copier(*command, "--pretend", "--overwrite").stderr)
+    for path in re.findall(r"^ *conflict +(.+)$", planned, re.MULTILINE):
+        if (file := folder / path).is_file() and not file.stat().st_size:
+            file.unlink()
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder and all that is in it."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _reason(said: str) -> str:
