@@ -40,7 +40,7 @@ HEAD_SECONDS = 20.0
 LINGER_SECONDS = 2.0
 """Maximum time for the rest of a body after the response. It is not read, but a client may send all before it reads."""
 
-LAST_REQUEST_SECONDS = 2.0
+LAST_REQUEST_SECONDS = 2
 """Time for which an idle connection stays open after SIGTERM, for a request that may be on its way."""
 
 STALL_SECONDS = 30.0
