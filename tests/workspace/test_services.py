@@ -479,7 +479,7 @@ def test_each_image_is_built_from_the_folder_of_its_service(copy: Workspace, tmp
     (tmp_path / "docker").chmod(0o755)
     git(copy.root, "tag", "v1.2.3")
     given = ["SIGSTORE_ID_TOKEN=x", f"PATH={tmp_path}:{os.environ['PATH']}", f"RECORD={tmp_path / 'record'}"]
-    done = copy.make("publish", "VERSION=v1.2.3", "IMAGE=ghcr.io/me/farm", "SERVICE=docs legacy", *given)
+    done = copy.make("publish", "VERSION=v1.2.3", "IMAGE=ghcr.io/acme/farm", "SERVICE=docs legacy", *given)
     assert done.returncode != 0 and not done.stdout
     said = [line for line in done.stderr.splitlines() if not line.startswith(("==", "make"))]
     assert said == [
@@ -491,12 +491,12 @@ def test_each_image_is_built_from_the_folder_of_its_service(copy: Workspace, tmp
     assert found == [
         line
         for name in ("docs", "legacy")
-        for line in (f"services/{name}/Dockerfile", f"services/{name}/README.md", f"ghcr.io/me/farm/{name}")
+        for line in (f"services/{name}/Dockerfile", f"services/{name}/README.md", f"ghcr.io/acme/farm/{name}")
     ]
 
 
 def test_a_registry_must_be_named(farm: Workspace) -> None:
-    refused(farm, farm.make("publish", "VERSION=1.2.3"), ["IMAGE is missing", "IMAGE=ghcr.io/me/farm"])
+    refused(farm, farm.make("publish", "VERSION=1.2.3"), ["IMAGE is missing", "IMAGE=ghcr.io/acme/farm"])
 
 
 def test_images_are_trusted_that_the_workflow_of_services_signs(farm: Workspace) -> None:

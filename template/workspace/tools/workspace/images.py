@@ -24,7 +24,7 @@ def publish(inventory: Inventory, services: list[Service], version: str, reposit
     Without a version, it is the newest one. A service that fails does not stop the others; WorkspaceError names it.
     """
     if not repository:
-        raise WorkspaceError("IMAGE is missing: say where to publish, such as IMAGE=ghcr.io/me/farm")
+        raise WorkspaceError("IMAGE is missing: say where to publish, such as IMAGE=ghcr.io/acme/farm")
     failed = []
     for name, script in _scripts(inventory, services).items():
         print(f"== {name}", file=sys.stderr, flush=True)
