@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from my_project.errors import QueueFullError
 from my_project.inference import batcher
-from my_project.inference.batcher import Batcher, BatchReport
+from my_project.inference.batcher import EXTRA_RATIO, Batcher, BatchReport
 from my_project.inference.batching import BatchLimits, Item
 
 TIMEOUT_SECONDS = 60
@@ -158,6 +158,28 @@ def test_the_longest_does_not_starve_behind_many_short_ones() -> None:
     assert 0 in machine.batches[1]
 
 
+def test_a_list_holds_up_no_single_input_and_is_not_held_up_by_them() -> None:
+    machine = Machine(is_open=False)
+    batcher = Batcher(machine.compute, BatchLimits(max_items=2))
+    machine.busy(batcher)
+    listed = batcher.submit(20, lambda: [Item(100 + number, None) for number in range(20)])
+    singles = [batcher.submit(1, lambda number=number: [Item(number, None)]) for number in range(50)]
+    queued = threading.Event()
+
+    def last() -> list[Item]:
+        queued.set()
+        return [Item(50, None)]
+
+    singles.append(batcher.submit(1, last))
+    assert queued.wait(TIMEOUT_SECONDS), "the others are in the queue"
+    machine.gate.set()
+    assert len(listed.result(TIMEOUT_SECONDS)) == 20
+    assert [each.result(TIMEOUT_SECONDS) for each in singles] == [[100 * number] for number in range(51)]
+    batcher.close()
+    kinds = [max(batch) >= 100 for batch in machine.batches[1:]]
+    assert kinds[:20] == [False, True] * 10, "half of the batches are for each"
+
+
 def test_what_is_too_much_at_once_is_refused_at_once() -> None:
     machine = Machine(is_open=False)
     batcher = Batcher(machine.compute, BatchLimits(), max_queue=3)
@@ -170,6 +192,21 @@ def test_what_is_too_much_at_once_is_refused_at_once() -> None:
     batcher.close()
     with pytest.raises(QueueFullError, match="shutting down"):
         batcher.submit(1, lambda: [Item(0, None)])
+
+
+@pytest.mark.parametrize("listed", [1, 2, 8, 64])
+def test_lists_that_fill_the_queue_refuse_nobody_who_sends_less(listed: int) -> None:
+    machine = Machine(is_open=False)
+    batcher = Batcher(machine.compute, BatchLimits(), max_queue=64)
+    accepted = 0
+    with pytest.raises(QueueFullError):
+        for accepted in range(0, 1000, listed):  # noqa: B007 - how many inputs were accepted
+            batcher.submit(listed, lambda: [Item(1, None)] * listed)
+    assert 64 <= accepted <= 64 + 64 * EXTRA_RATIO
+    smaller = [batcher.submit(1, lambda: [Item(7, None)]) for _ in range(min(listed - 1, 7))]
+    machine.gate.set()
+    assert [each.result(TIMEOUT_SECONDS) for each in smaller] == [[700]] * len(smaller)
+    batcher.close()
 
 
 def test_what_has_waited_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

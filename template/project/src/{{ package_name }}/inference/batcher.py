@@ -2,15 +2,16 @@
 
 A timer that collects requests delays a lone one, and inputs of different lengths in one batch waste time on padding.
 Here the next batch begins when the previous one ends, with whatever is waiting then, or at once for the first input
-that arrives. It is cut from the oldest inputs in the queue and always holds the very oldest one, together with those
-closest to its size, so that no input starves.
+that arrives. In turns it is cut from the oldest inputs in the queue and from those of the smallest requests. It always
+holds the very first of them, together with those closest to its size. So no input starves, and a long list holds up
+nobody who sends less.
 """
 
 import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from .batching import BatchLimits, Item
 logger = logging.getLogger(__name__)
 
 WINDOW_BATCHES = 4
-"""Number of full batches at the head of the queue among which the next batch is chosen."""
+"""Number of full batches among which the next batch is chosen."""
 
 FOLLOWER_WAIT_RATIO = 0.3
 """Wait for the clients just answered, as a part of the time of the last batch."""
@@ -33,6 +34,12 @@ MAX_FOLLOWER_WAIT_SECONDS = 0.04
 
 LARGE_RATIO = 1 / 8
 """Part of the queue that large requests may take, so that they leave room for small ones."""
+
+EXTRA_RATIO = 1 / 8
+"""Room beyond a full queue, as a part of it, for requests of few inputs.
+
+A request leaves as much of this room as it has inputs, so lists that fill the queue refuse nobody who sends less.
+"""
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,8 @@ class Batcher:
         Args:
             compute: Computes one batch; called by several threads if `parallel_batches` is above 1.
             limits: Maximum size of a batch.
-            max_queue: Maximum number of inputs accepted and not answered. A single request may have more.
+            max_queue: Maximum number of inputs accepted and not answered. A single request may have more, and one of
+                few inputs may take some of the room beyond (see EXTRA_RATIO).
             max_wait_seconds: Maximum time in the queue; then the request fails.
             report: Called by the computing thread after each batch.
             parallel_batches: Threads that call `compute`. The first one takes every batch while it is idle.
@@ -127,6 +135,7 @@ class Batcher:
         self._waiting: dict[_Entry, None] = {}  # in order of arrival
         self._computing = 0  # threads inside `compute`
         self._left = False  # whether the last batch left inputs in the queue
+        self._smallest_next = False  # whether the next batch is for the smallest requests
         self._closed = False
         self._preprocessed = False  # whether no further item can arrive
         self._changed = threading.Condition()
@@ -173,7 +182,8 @@ class Batcher:
         with self._changed:
             if self._closed:
                 raise QueueFullError("the server is shutting down")
-            if self._accepted and self._accepted + count > self._max_queue:
+            extra = max(int(self._max_queue * EXTRA_RATIO) - count, 0)
+            if self._accepted and self._accepted + count > self._max_queue + extra:
                 raise QueueFullError(f"{self._accepted} inputs are waiting already")
             self._accepted += count
             self._preprocessor.submit(self._begin, request)
@@ -257,7 +267,7 @@ class Batcher:
                     return []
                 self._changed.wait()
                 rested = True
-            window = list(islice(self._waiting, WINDOW_BATCHES * self._limits.max_items))
+            window = self._window()
             batch = next(each for each in self._limits.split(window, lambda entry: entry.item) if window[0] in each)
             for entry in batch:
                 del self._waiting[entry]
@@ -266,6 +276,14 @@ class Batcher:
             if self._left or self._preprocessed:  # the next thread may compute too now, or end
                 self._changed.notify_all()
             return batch
+
+    def _window(self) -> list[_Entry]:
+        """Return the inputs that the next batch is chosen from."""
+        ordered: Iterable[_Entry] = self._waiting
+        if self._smallest_next:
+            ordered = sorted(ordered, key=lambda entry: entry.request.count)
+        self._smallest_next = not self._smallest_next
+        return list(islice(ordered, WINDOW_BATCHES * self._limits.max_items))
 
     def _may_begin_beside(self, thread: int, rested: bool) -> bool:
         """Return whether a further thread may take a batch.
