@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -271,6 +272,15 @@ def test_every_verb_of_the_makefile_is_in_its_help(trees: list[Tree]) -> None:
         listed = [line.split()[0] for line in done.stdout.splitlines()]
         phony = re.findall(r"^\.PHONY: (.+)$", (tree.path / "Makefile").read_text(), re.MULTILINE)
         assert sorted(listed) == sorted(phony)
+
+
+def test_adding_no_package_says_how_to_name_one(trees: list[Tree]) -> None:
+    tree = next(each for each in trees if each.answers["package_manager"] == "uv")
+    command = [need_program("make"), "add", f"UV={sys.executable}"]
+    done = subprocess.run(command, cwd=tree.path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == 'add: name the packages: make add PACKAGES="polars httpx"'
+    assert not done.stdout
 
 
 def test_every_command_that_the_makefile_calls_exists(trees: list[Tree]) -> None:
