@@ -20,24 +20,30 @@ class Probe:
     timeout_seconds: int
     failures: int
     """Failures in a row that count."""
+    headers: dict[str, str]
 
     @classmethod
     def of(cls, manifest: dict[str, Any]) -> "Probe":
         """Return the probe of a manifest."""
-        path, get = manifest["httpGet"]["path"], manifest.get
-        return cls(path, get("periodSeconds", 10), get("timeoutSeconds", 1), get("failureThreshold", 3))
+        asked, get = manifest["httpGet"], manifest.get
+        headers = {each["name"]: each["value"] for each in asked.get("httpHeaders", [])}
+        return cls(
+            asked["path"], get("periodSeconds", 10), get("timeoutSeconds", 1), get("failureThreshold", 3), headers
+        )
 
     def verdicts(self, url: str, ended: threading.Event) -> Iterator[bool]:
         """Yield True after a success, and False after as many failures in a row as count, until the event is set."""
         failed = 0
         while not ended.wait(self.period_seconds):
-            failed = 0 if self._succeeds(url) else failed + 1
+            failed = 0 if self.succeeds(url) else failed + 1
             if not failed or failed >= self.failures:
                 yield not failed
 
-    def _succeeds(self, url: str) -> bool:
+    def succeeds(self, url: str) -> bool:
+        """Return whether the server at an address answers now as it should."""
         try:
-            return 200 <= httpx.get(f"{url}{self.path}", timeout=self.timeout_seconds).status_code < 400
+            answer = httpx.get(f"{url}{self.path}", headers=self.headers, timeout=self.timeout_seconds)
+            return 200 <= answer.status_code < 400
         except httpx.HTTPError:
             return False
 

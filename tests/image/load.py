@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
-from typing import Any
+from typing import Any, TypeAlias
+
+Client: TypeAlias = tuple[float, bool]
+"""Seconds between the requests of a client, and whether it keeps its connection."""
 
 TIMEOUT_SECONDS = 60
-CLIENTS = [(0.0, True), (0.02, True), (0.3, True), (1.0, True), (0.02, False), (0.3, False)]
-"""Seconds between the requests of a client, and whether it keeps its connection."""
+CLIENTS: list[Client] = [(0.0, True), (0.02, True), (0.3, True), (1.0, True), (0.02, False), (0.3, False)]
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Load:
 
 
 @contextmanager
-def load(port: int, body: dict[str, Any]) -> Iterator[Load]:
+def load(port: int, body: dict[str, Any], clients: list[Client] = CLIENTS) -> Iterator[Load]:
     """Send predictions to a port of this machine until the block ends.
 
     The clients are the strictest that there are: they neither send a request again, nor look whether the server has
@@ -51,8 +53,8 @@ def load(port: int, body: dict[str, Any]) -> Iterator[Load]:
             ended.wait(pause_seconds)
         connection.close()
 
-    with ThreadPoolExecutor(max_workers=len(CLIENTS)) as pool:
-        sending = [pool.submit(send, *each) for each in CLIENTS]
+    with ThreadPoolExecutor(max_workers=len(clients)) as pool:
+        sending = [pool.submit(send, *each) for each in clients]
         try:
             yield found
         finally:
