@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
@@ -130,7 +130,7 @@ class TransformersTraining(TrainingTask[ConfigT, Examples, BaseLearner]):
         learner = self.Learner(folder, self.config, data.all)
         trainer = self._trainer(learner, data, run, self.config.report_to)
         trainer.add_callback(ProgressLines(self.log, self._metric_names))
-        checkpoint = last_checkpoint(run)
+        checkpoint = last_checkpoint(run, self.log)
         if checkpoint:
             self.log(f"resuming from {checkpoint.name}")
             _load_weights(learner.network, checkpoint)
@@ -224,19 +224,26 @@ def _load_weights(network: torch.nn.Module, checkpoint: Path) -> None:
         network.load_state_dict(type(network).from_pretrained(checkpoint).state_dict())
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint in a folder.
+def last_checkpoint(folder: Path, log: Callable[[str], None]) -> Path | None:
+    """Return the newest complete checkpoint in a folder; log each newer one that is not complete."""
+    for each in sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
+        if _is_complete(each):
+            return each
+        log(f"skipping {each.name}: it is incomplete")
+    return None
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    """Return whether all files of a checkpoint can be read.
 
     The Trainer writes the state last, but a machine that fails may lose the end of any file.
     """
-    for each in sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
-        with suppress(OSError, ValueError, SafetensorError):
-            json.loads((each / "trainer_state.json").read_text("utf-8"))
-            for weights in each.glob("*.safetensors"):
-                safe_open(weights, "pt")
-            if all(is_zipfile(state) for state in each.glob("*.pt")):
-                return each
-    return None
+    with suppress(OSError, ValueError, SafetensorError):
+        json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+        for weights in checkpoint.glob("*.safetensors"):
+            safe_open(weights, "pt")
+        return all(is_zipfile(state) for state in checkpoint.glob("*.pt*"))  # *.pth: the random numbers of a process
+    return False
 
 
 def _draw_losses(path: Path, history: Sequence[dict[str, float]]) -> None:
