@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import attempt
-from tests.existing_code.repositories import dockerfile
+from tests.engine import attempt, build
+from tests.existing_code.packages import PACKAGES
+from tests.existing_code.repositories import add_containers, dockerfile
 from tests.hosted import RUN, Hosted, every_command, expressions, left_unrun, shell
-from tests.releases import git
+from tests.releases import commit, git
 from tests.trees import Tree
 from tests.workflows import GITHUB, github_jobs
 
@@ -16,6 +17,16 @@ pytestmark = [pytest.mark.image, pytest.mark.exhaustive]
 
 KEPT = ("monorepo", "requirements-only")
 """A repository without a Dockerfile of its own, and one with one."""
+
+IMPORT = """
+import socket
+
+import our_pkg
+
+
+def test_it_is_installed_and_its_services_answer():
+    socket.create_connection(("redis", 6379), timeout=5).close()
+"""
 
 
 @pytest.fixture
@@ -51,6 +62,40 @@ def test_github_tests_the_code_and_tries_the_image(name: str, checkout: Callable
     assert git(folder, "status", "--porcelain") == ""
 
 
+def test_github_versions_a_package_by_its_tag_and_starts_what_its_tests_need(template: Path, tmp_path: Path) -> None:
+    slug, version = "slipway-test-existing-described", "v2.0"
+    folder = PACKAGES["setuptools-scm"].write(tmp_path / "theirs")
+    (folder / "requirements-dev.txt").write_text("pytest\n")
+    (folder / "tests").mkdir()
+    (folder / "tests/test_import.py").write_text(IMPORT)
+    done = add_containers(
+        template,
+        folder,
+        requirements_file="pyproject.toml",
+        requirements_dev=["requirements-dev.txt"],
+        install="yes",
+        code_paths=["src"],
+        test_command="pytest",
+        services=["redis"],
+        torch_version="none",
+        project_slug=slug,
+    )
+    assert done.returncode == 0, done.stderr
+    try:
+        locked = build(folder, "--target=lock", f"--output={folder}")
+        assert locked.returncode == 0, locked.output
+        commit(folder, "Add containers", version)
+        runner = Hosted(folder, environment={"GITHUB_OUTPUT": str(tmp_path / "output")})
+        described = {"steps.version.outputs.version": version}
+        for steps in github_jobs(folder / GITHUB / "containers.yml", expressions() | described).values():
+            for step in steps:
+                runner.step(step)
+        assert (tmp_path / "output").read_text() == f"version={version}\n" * 2
+    finally:
+        attempt("compose", "--profile=*", "down", "--volumes", "--timeout=1", cwd=folder)
+        attempt("image", "rm", "--force", slug, f"{slug}-dev")
+
+
 def test_gitlab_builds_with_every_set_of_options(checkout: Callable[[str], Path], existing_trees: list[Tree]) -> None:
     """Build two repositories with an unreachable registry: a missing cache must not stop a build."""
     given = {"CI_COMMIT_SHA": "0" * 40, "CI_COMMIT_TAG": "v1.0", "CI_REGISTRY_IMAGE": "127.0.0.1:1/none"}
@@ -66,5 +111,7 @@ def test_gitlab_builds_with_every_set_of_options(checkout: Callable[[str], Path]
 def test_no_step_of_any_workflow_was_left_unrun(existing_trees: list[Tree], chosen: set[Path]) -> None:
     if "docker/smoke.sh" not in RUN:
         pytest.skip("the tests that run them were not chosen")
-    tests = {tree.answers["test_command"] for tree in existing_trees} - {"pytest"}  # which stands for all of them
+    # `pytest` stands for all test commands.
+    tests = {tree.answers["test_command"] for tree in existing_trees} - {"pytest"}
+    tests |= {f"FOLDER/secrets.sh && {command}" for command in tests}
     assert left_unrun(existing_trees, chosen) - tests == set()
