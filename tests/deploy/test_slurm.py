@@ -174,6 +174,7 @@ PREEMPTED_BEFORE = PREEMPTED.replace("24.11.5", "23.11.4")
     [
         ({"SLURM_JOB_ID": ""}, "submit it with sbatch"),
         ({"SIF": "no.sif"}, "there is no image no.sif: build it with 'make sif IMAGE=my-project-train', or set SIF"),
+        ({"MAX_RESTARTS": "-1"}, "MAX_RESTARTS is '-1': set a number from 0 to 9999"),
     ],
 )
 def test_a_training_that_cannot_start_is_one_line(
@@ -217,7 +218,7 @@ def test_an_image_is_unpacked_where_slurm_signals_the_process_that_mounts_it(
     ("answer", "code", "last"),
     [
         (RUNS, "0", "show job"),
-        (RUNS, "1", "show job"),
+        (RUNS, "1", "show node"),
         (PREEMPTED, "1", "version"),
         (PREEMPTED, "0", "update"),
         (PREEMPTED_BEFORE, "1", "requeue"),
@@ -234,11 +235,50 @@ def test_a_preempted_training_is_queued_again_once(
     calls = [call for call in recorded(recorder) if call.startswith("scontrol")]
     commands = {
         "show job": "scontrol show job 12345",
+        "show node": "scontrol --oneliner show node n[7-8]",
         "version": "scontrol --version",
         "requeue": "scontrol requeue 12345",
         "update": "scontrol update JobId=12345 Requeue=0",
     }
     assert calls[-1] == commands[last]
+
+
+NODE = "NodeName=n8 Arch=x86_64 State={} BootTime=2026-11-29T00:00:00 SlurmdStartTime={}"
+BEFORE, AFTER = "2026-11-29T23:59:59", "2026-11-30T00:00:01"
+SILENT = NODE.format("MIXED+NOT_RESPONDING", BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("node", "code", "variables", "requeued", "told"),
+    [
+        (SILENT, "1", {}, True, "n8 was lost: the training is queued again"),
+        (NODE.format("DOWN", BEFORE), "1", {}, True, "n8 was lost: the training is queued again"),
+        (NODE.format("MIXED", AFTER), "1", {}, True, "n8 was lost: the training is queued again"),
+        (SILENT, "1", {"SLURM_RESTART_COUNT": "19"}, True, "n8 was lost: the training is queued again"),
+        (SILENT, "1", {"SLURM_RESTART_COUNT": "20"}, False, "n8 was lost, after 20 restarts: set MAX_RESTARTS"),
+        (SILENT, "1", {"MAX_RESTARTS": "0"}, False, "n8 was lost, after 0 restarts: set MAX_RESTARTS"),
+        (NODE.format("MIXED", BEFORE), "1", {}, False, ""),
+        (NODE.format("MIXED", AFTER), "0", {}, False, ""),
+    ],
+    ids=["silent", "down", "back", "last restart", "too often", "never", "program fails", "succeeds"],
+)
+def test_a_training_that_lost_a_node_is_queued_again(
+    tree: Tree,
+    recorder: dict[str, str],
+    tmp_path: Path,
+    node: str,
+    code: str,
+    variables: dict[str, str],
+    requeued: bool,
+    told: str,
+) -> None:
+    install(tmp_path / "bin/srun", STEP)
+    well = NODE.format("MIXED", BEFORE).replace("n8", "n7")
+    answer = f"{RUNS}\n   StartTime=2026-11-30T00:00:00\n{well}\n{node}"
+    done = script(tree, "train.sbatch", **recorder, **JOB, ANSWER=answer, CODE=code, **variables)
+    assert done.stderr == (f"train.sbatch: {told}\n" if told else "")
+    assert ("scontrol requeue 12345" in recorded(recorder)) == requeued
+    assert done.returncode == (0 if requeued else int(code))
 
 
 @pytest.mark.parametrize(("code", "requeued"), [("1", True), ("0", False)])
