@@ -88,13 +88,19 @@ def test_the_answer_says_what_to_do_and_which_format_it_has() -> None:
     assert client.get("/v1/models").json()["error"]["message"] == message
 
 
+@pytest.mark.parametrize("names", ["a.example, b.example", "a.example,b.example", "a.example b.example localhost"])
+def test_names_stand_beside_each_other_as_in_the_addresses_of_a_proxy(names: str) -> None:
+    assert status("b.example", trusted_hosts=names) == 404
+    assert status("c.example", trusted_hosts=names) == 421
+
+
 def test_two_hosts_are_none() -> None:
     client = TestClient(create_app(ServiceSettings(), parts()))
     headers = [(b"host", b"localhost"), (b"host", b"localhost")]
     assert client.get("/health", headers=headers).status_code == 421
 
 
-@pytest.mark.parametrize("wrong", ["*.", "a.*.example", "http://a.example", "a.example,b.example", "*example", "a/b"])
+@pytest.mark.parametrize("wrong", ["*.", "a.*.example", "http://a.example", "a.example;b.example", "*example", "a/b"])
 def test_a_pattern_that_matches_nothing_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match="trusted_hosts"):
         ServiceSettings(trusted_hosts=wrong)

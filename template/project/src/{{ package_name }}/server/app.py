@@ -131,8 +131,8 @@ def _add_middleware(
         rate, exempt = settings.rate_limit_per_second, routine_paths(settings)
         app.add_middleware(RateLimit, rate_per_second=rate, exempt=exempt, refuse=error_response)
     if not _trusts_all_hosts(settings):
-        trusted, setting = settings.trusted_hosts.split(), f"{settings.model_config.get('env_prefix', '')}TRUSTED_HOSTS"
-        app.add_middleware(TrustedHosts, trusted=trusted, refuse=error_response, setting=setting)
+        setting = f"{settings.model_config.get('env_prefix', '')}TRUSTED_HOSTS"
+        app.add_middleware(TrustedHosts, trusted=_trusted_hosts(settings), refuse=error_response, setting=setting)
     app.add_middleware(RequestMetrics)
     if settings.cors_origins:
         origins = settings.cors_origins.split()
@@ -142,8 +142,12 @@ def _add_middleware(
 
 def _trusts_all_hosts(settings: ServiceSettings) -> bool:
     """Return whether a request may name any host: behind a proxy, the names are the proxy's."""
-    trusted = settings.trusted_hosts.split()
+    trusted = _trusted_hosts(settings)
     return "*" in trusted if trusted else not is_loopback(settings.host)
+
+
+def _trusted_hosts(settings: ServiceSettings) -> list[str]:
+    return settings.trusted_hosts.replace(",", " ").split()
 
 
 def _is_request_id(given: str) -> bool:
