@@ -81,7 +81,11 @@ def test_trainer_runs_what_the_cron_job_runs(projects: dict[str, Tree], overlays
         assert bool(pod.pop("tolerations", None)) == bool(gpu)
         assert pod == pod_template(cron)["spec"]
         assert one["args"] == ["train"]
-        command = ["torchrun", "-m", "my_project", "train"] if name != "custom" else ["train"]
+        command = (
+            ["python", "-m", "my_project.training.launch", "-m", "my_project", "train"]
+            if name != "custom"
+            else ["train"]
+        )
         assert other == one | {"name": "node", "args": command}, name
         labels = pod_template(runtime)["metadata"]["labels"]
         assert labels.items() <= pod_template(cron)["metadata"]["labels"].items()

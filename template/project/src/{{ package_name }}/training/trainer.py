@@ -1,6 +1,6 @@
 """Training of a transformers model with its Trainer, on one or several devices.
 
-accelerate and torchrun start several processes. Each runs the same code; the main process saves and publishes.
+accelerate and launch.py start several processes. Each runs the same code; the main process saves and publishes.
 """
 
 import hashlib
