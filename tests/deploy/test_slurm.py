@@ -199,10 +199,24 @@ def test_every_node_starts_a_process_for_each_gpu(tree: Tree, recorder: dict[str
     calls = recorded(recorder)
     assert "scontrol show hostnames n[7-8]" in calls
     step = next(call for call in calls if call.startswith("srun"))
-    assert " --cpus-per-task=10 deploy/slurm/container.sh torchrun --nnodes=2 --nproc-per-node=4 " in step
+    assert " --cpus-per-task=10 deploy/slurm/container.sh python -m my_project.training.launch " in step
+    assert " --nnodes=2 --nproc-per-node=4 " in step
     assert " --rdzv-id=12345 --rdzv-backend=c10d --rdzv-endpoint=n7:22345 " in step
     assert step.endswith(" train --config mine.yaml")
     assert "OMP_NUM_THREADS=2" in calls
+
+
+@pytest.mark.parametrize(("restarts", "checked"), [("0", True), ("1", False)])
+def test_a_mistake_in_the_configuration_is_found_before_any_node_starts(
+    tree: Tree, recorder: dict[str, str], tmp_path: Path, restarts: str, checked: bool
+) -> None:
+    install(tmp_path / "bin/apptainer", RECORDER + "echo 'error: mine.yaml:1: wrong' >&2; exit 1")
+    variables = {"ARGUMENTS": "--config mine.yaml", "SLURM_RESTART_COUNT": restarts}
+    done = script(tree, "train.sbatch", **recorder, **JOB, ANSWER=RUNS, **variables)
+    calls = recorded(recorder)
+    assert any(call.endswith(" train --config mine.yaml --dry-run") for call in calls) == checked
+    assert any(call.startswith("srun") for call in calls) != checked
+    assert (done.returncode, done.stderr) == ((1, "error: mine.yaml:1: wrong\n") if checked else (0, ""))
 
 
 @pytest.mark.parametrize(("tracking", "unpacks"), [("proctrack/cgroup", False), ("proctrack/linuxproc", True)])

@@ -133,6 +133,17 @@ def test_a_node_without_fuse_can_unpack_the_image(predictor: Cluster) -> None:
     assert predictor.root("n2", "find", "/tmp", "-name", "rootfs*") == ""
 
 
+def test_a_node_without_fuse_takes_a_folder(predictor: Cluster) -> None:
+    unpacked = predictor.user(f"apptainer --quiet build --sandbox unpacked {SIF}", host="n1")
+    assert unpacked.returncode == 0, unpacked.stderr
+    predictor.root("n2", "chmod", "600", "/dev/fuse")
+    try:
+        done = predictor.user("deploy/slurm/container.sh check", host="n2", SIF="unpacked")
+    finally:
+        predictor.root("n2", "chmod", "666", "/dev/fuse")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_file_that_is_no_image_is_one_line(predictor: Cluster) -> None:
     predictor.write("half.sif", "half of an image")
     done = predictor.user("deploy/slurm/container.sh check", host="n1", SIF="half.sif")
@@ -189,9 +200,9 @@ class Result(NamedTuple):
 class Training:
     """A job of `train.sbatch` on one node or two, whose steps each learn from 16 examples."""
 
-    def __init__(self, cluster: Cluster, name: str, nodes: int) -> None:
+    def __init__(self, cluster: Cluster, name: str, nodes: int, config: str = "") -> None:
         self._cluster, self._name = cluster, name
-        variables = {"SIF": f"{TRAINED}.sif", "MODELS": name, "ARGUMENTS": f"--config {nodes}.yaml"}
+        variables = {"SIF": f"{TRAINED}.sif", "MODELS": name, "ARGUMENTS": f"--config {config or f'{nodes}.yaml'}"}
         variables["MY_PROJECT_MODEL"] = f"{FOLDER}/base"
         options = " ".join([*SMALL_JOB, f"--nodes={nodes}", f"--output={name}.out"])
         done = cluster.user(f"sbatch --parsable {options} deploy/slurm/train.sbatch", **variables)
@@ -211,12 +222,16 @@ class Training:
         """Wait until the training has told that it has passed a step."""
         self.until(f'grep --quiet --extended-regexp "^step ([{step // 100}-9][0-9]{{2}}) of" {self._name}.out')
 
-    def result(self, restarts: int = 0) -> Result:
-        """Wait until the job has succeeded, after a number of restarts."""
+    def end(self, state: str, restarts: int = 0) -> None:
+        """Wait until the job has ended, which must be in a state and after a number of restarts."""
         states = "JobState=(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL)"
         self.until(f'scontrol show job {self.job} | grep --quiet --extended-regexp "{states}"')
         shown = self._cluster.root("ctl", "scontrol", "show", "job", self.job)
-        assert "JobState=COMPLETED" in shown and f"Restarts={restarts} " in shown, shown + self.log()
+        assert f"JobState={state} " in shown and f"Restarts={restarts} " in shown, shown + self.log()
+
+    def result(self, restarts: int = 0) -> Result:
+        """Wait until the job has succeeded, after a number of restarts."""
+        self.end("COMPLETED", restarts)
         found = self._cluster.user(f"cat {self._name}/*/training.json; sha256sum {self._name}/*/model.safetensors")
         report, _, rest = found.stdout.rpartition("}")
         return Result(json.loads(report + "}"), rest.split()[0])
@@ -265,13 +280,18 @@ def saved_at(training: Training) -> str:
     return saved[1]
 
 
-def test_a_training_whose_node_fails_ends_with_the_same_model(trainer: Cluster, undisturbed: Result) -> None:
-    training = Training(trainer, "failed", nodes=2)
+@pytest.mark.parametrize("returns", ["later", "at once"])
+def test_a_training_that_loses_a_node_ends_with_the_same_model(
+    trainer: Cluster, undisturbed: Result, returns: str
+) -> None:
+    training = Training(trainer, f"lost-{returns.replace(' ', '-')}", nodes=2)
     training.reach(200)
     docker("kill", trainer.names["n2"])
-    training.until(f"squeue --noheader --format=%T --jobs={training.job} | grep --quiet PENDING")
+    if returns == "later":
+        training.until(f"squeue --noheader --format=%T --jobs={training.job} | grep --quiet PENDING")
     docker("start", trainer.names["n2"])
     assert training.result(restarts=1).weights == undisturbed.weights
+    assert "train.sbatch: n2 was lost: the training is queued again\n" in training.log()
     assert "resuming from checkpoint-" in training.log()
 
 
@@ -292,6 +312,26 @@ def test_a_training_that_must_end_saves_and_resumes(
     assert f"resuming from checkpoint-{saved_at(training)}\n" in training.log()
 
 
+def test_a_training_that_is_cancelled_saves_and_resumes_when_it_is_submitted_again(
+    trainer: Cluster, undisturbed: Result
+) -> None:
+    training = Training(trainer, "cancelled", nodes=2)
+    training.reach(200)
+    assert trainer.user(f"scancel {training.job}").returncode == 0
+    training.end("CANCELLED")
+    again = Training(trainer, "cancelled", nodes=2)
+    assert again.result().weights == undisturbed.weights
+    assert f"resuming from checkpoint-{saved_at(training)}\n" in again.log()
+
+
+def test_a_mistake_in_the_configuration_is_one_line(trainer: Cluster) -> None:
+    trainer.write("wrong.yaml", "epochs: -1\n")
+    training = Training(trainer, "wrong", nodes=2, config="wrong.yaml")
+    training.end("FAILED")
+    assert training.log().startswith("error: wrong.yaml:1: epochs")
+    assert training.log().count("\n") == 1
+
+
 def test_a_training_saves_if_slurm_signals_only_the_first_process(trainer: Cluster) -> None:
     training = Training(trainer, "tasks", nodes=2)
     training.reach(200)
@@ -299,5 +339,5 @@ def test_a_training_saves_if_slurm_signals_only_the_first_process(trainer: Clust
         processes = trainer.root(host, "scontrol", "listpids", f"{training.job}.0").splitlines()
         tasks = [pid for pid, *_, task, _ in map(str.split, processes) if task == "0"]
         trainer.root(host, "kill", "-TERM", *tasks)
-    training.until(f"scontrol show job {training.job} | grep --quiet JobState=FAILED")
+    training.end("FAILED")
     assert int(saved_at(training)) >= 200
