@@ -309,7 +309,7 @@ def test_a_database_that_cannot_hold_every_text_is_refused_in_one_line(encoding:
         assert migrate.problem(narrow) == f"the database cannot be reached: {reason}"
         assert refusal(narrow) == f"the database cannot be migrated: {reason}"
         with pytest.raises(OperationalError):
-            JobStore(narrow).get("a")
+            JobStore(narrow).get("a", None)
         narrow.dispose()
         connection.execute(text("DROP DATABASE narrow"))
     server.dispose()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,7 @@ ATTACKS: dict[str, list[Any]] = json.loads(Path(__file__).parents[1].joinpath("d
 class Origin(BaseHTTPRequestHandler):
     """A server inside the network; `paths` holds the requested paths."""
 
-    paths: list[str]
+    paths: ClassVar[list[str]]
 
     def do_GET(self) -> None:
         """Answer as the path says."""
