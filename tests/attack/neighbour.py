@@ -1,17 +1,15 @@
 """Another client of a server that is attacked: what the attack costs it, and how much memory it takes."""
 
-import http.client
 import json
 import os
 import statistics
-import threading
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tests.installed import Server
 
@@ -23,14 +21,6 @@ MAX_SLOWDOWN = 2.0
 
 NOISE_SECONDS = 1.0
 """A slower answer than this, however quiet the server was: attacker, neighbour and server share the cores of a test."""
-
-ENOUGH = 50
-"""Least number of requests that a percentile is taken of."""
-
-PAUSE_SECONDS = 0.01
-"""Pause between two requests of the neighbour, who is no load of its own."""
-
-TIMEOUT_SECONDS = 60.0
 
 FIGURES = "ATTACK_FIGURES"
 """Environment variable with the file that the figures of each attack are written to."""
@@ -58,25 +48,29 @@ class Neighbour:
 
     def __init__(self, server: Server, body: Any, key: str = "") -> None:
         """Send this body to `/predict`, with an API key if there is one, and learn the server's quiet time."""
-        self._server, self._address = server, urlsplit(server.url)
-        self._body = json.dumps(body).encode()
-        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        self._server = server
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        self._request = json.dumps({"address": server.url, "body": json.dumps(body), "headers": headers})
         with self.watching() as self.quiet:
             pass
         assert not self.quiet.failures, self.quiet.failures[:3]
 
     @contextmanager
     def watching(self) -> Iterator[Watch]:
-        """Send requests while the block runs, and at least ENOUGH; the watch is complete when the block has ended."""
-        watch, ended = Watch(), threading.Event()
-        thread = threading.Thread(target=self._send_until, args=(ended, watch))
+        """Send requests while the block runs, and enough of them; the watch is complete when the block has ended."""
+        watch = Watch()
+        command = [sys.executable, Path(__file__).with_name("client.py")]
         with peak_memory(self._server.process.pid, watch):
-            thread.start()
+            client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            assert client.stdin and client.stdout
+            client.stdin.write(f"{self._request}\n")
+            client.stdin.flush()
+            client.stdout.readline()  # requests begin
             try:
                 yield watch
             finally:
-                ended.set()
-                thread.join()
+                seen = json.loads(client.communicate()[0])
+                watch.seconds, watch.failures = seen["seconds"], seen["failures"]
 
     def beside(self, attack: Callable[[], object]) -> Watch:
         """Return what an attack costs, after asserting that it stays below the bounds of this module."""
@@ -96,29 +90,6 @@ class Neighbour:
         figures = {"test": test, "quiet": self.quiet.p99, "attacked": watch.p99, "bytes": watch.memory_bytes}
         with Path(os.environ[FIGURES]).open("a", encoding="utf-8") as file:
             file.write(f"{json.dumps(figures)}\n")
-
-    def _send_until(self, ended: threading.Event, watch: Watch) -> None:
-        while not ended.wait(PAUSE_SECONDS) or len(watch.seconds) + len(watch.failures) < ENOUGH:
-            began = time.perf_counter()
-            try:
-                status = self._send()
-            except (OSError, http.client.HTTPException) as error:
-                watch.failures.append(repr(error))
-                continue
-            if status == 200:
-                watch.seconds.append(time.perf_counter() - began)
-            else:
-                watch.failures.append(f"status {status}")
-
-    def _send(self) -> int:
-        connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, TIMEOUT_SECONDS)
-        try:
-            connection.request("POST", "/predict", self._body, self._headers)
-            with connection.getresponse() as response:
-                response.read()
-                return response.status
-        finally:
-            connection.close()
 
 
 @contextmanager
