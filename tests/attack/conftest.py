@@ -1,6 +1,7 @@
 """Running projects with what an attacker can reach: the API, files and jobs, with a tiny model."""
 
 import hashlib
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,18 @@ def guarded(make_project: Make, tmp_path: Path) -> Iterator[Server]:  # noqa: F8
 
 
 @pytest.fixture(scope="session")
+def texts_with_worker(make_project: Make, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: F811
+    """Yield the same API with a database and a storage of its own, whose jobs a worker runs in another process."""
+    folder = tmp_path_factory.mktemp("worker")
+    settings = {
+        "MY_PROJECT_JOBS_IN_API": "false",
+        "MY_PROJECT_DATABASE": f"sqlite:///{folder}/jobs.sqlite",
+        "MY_PROJECT_STORAGE": f"{folder}/files",
+    }
+    yield from _serving(make_project, folder, "feature-extraction", **settings)
+
+
+@pytest.fixture(scope="session")
 def images(make_project: Make, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: F811
     """Yield the API of a project for images."""
     yield from _serving(make_project, tmp_path_factory.mktemp("images"), "image-classification")
@@ -54,6 +67,12 @@ def neighbour(texts: Server) -> Neighbour:
 
 
 @pytest.fixture(scope="session")
+def neighbour_of_worker(texts_with_worker: Server) -> Neighbour:
+    """Return another client of the project for texts with a worker."""
+    return Neighbour(texts_with_worker, {"inputs": "a dog"})
+
+
+@pytest.fixture(scope="session")
 def neighbour_of_images(images: Server) -> Neighbour:
     """Return another client of the project for images."""
     return Neighbour(images, {"inputs": IMAGE})
@@ -62,5 +81,11 @@ def neighbour_of_images(images: Server) -> Neighbour:
 def _serving(make: Make, folder: Path, task: str, **settings: str) -> Iterator[Server]:
     need(Path("/proc/self/clear_refs").is_file(), "needs Linux, whose /proc tells the memory of a process")
     project = make(package_manager="uv", hf_task=task, interfaces=["api", "cli", "worker"])
-    with project.served(**tiny_model(project, folder), **settings) as server:
-        yield server
+    settings |= tiny_model(project, folder)
+    with project.served(**settings) as server:
+        if "MY_PROJECT_JOBS_IN_API" not in settings:
+            yield server
+            return
+        with subprocess.Popen([project.command, "worker"], env=project.environment | settings) as worker:
+            yield server
+            worker.terminate()

@@ -46,8 +46,24 @@ def predicted(server: Server, content: bytes, kind: str) -> list[str]:
         return [each for each in found if each]
 
 
-@pytest.mark.parametrize("recipe", [*TABLES, *PARQUET_FILES], ids=str)
+each_file = pytest.mark.parametrize("recipe", [*TABLES, *PARQUET_FILES], ids=str)
+
+
+@each_file
 def test_no_file_holds_up_another_client(texts: Server, neighbour: Neighbour, recipe: Recipe) -> None:
+    predict_beside(neighbour, texts, recipe)
+
+
+@pytest.mark.exhaustive
+@each_file
+def test_a_worker_keeps_files_away_from_another_client(
+    texts_with_worker: Server, neighbour_of_worker: Neighbour, recipe: Recipe
+) -> None:
+    predict_beside(neighbour_of_worker, texts_with_worker, recipe)
+
+
+def predict_beside(neighbour: Neighbour, texts: Server, recipe: Recipe) -> None:
+    """Predict from a file while another client sends requests; assert the bounds of both, and what is refused."""
     content = recipe.make()
     errors: list[str] = []
     neighbour.beside(lambda: errors.extend(predicted(texts, content, recipe.kind)))

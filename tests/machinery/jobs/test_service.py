@@ -190,6 +190,19 @@ def test_a_job_ends_when_it_is_cancelled_or_takes_too_long(files: Path, monkeypa
     assert not (files / "half.txt").exists()
 
 
+def test_jobs_can_be_left_to_a_worker_without_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_PROJECT_JOBS_IN_API", "false")
+    with TestClient(make_app()) as client:
+        assert "jobs" not in [thread.name for thread in threading.enumerate()]
+        request = {"kind": "predict", "arguments": {"source": "missing.jsonl"}}
+        address = client.post("/jobs", json=request).headers["Location"]
+        with subprocess.Popen([sys.executable, "-m", "my_project", "worker"]) as worker:
+            done = wait(client, address)
+            worker.terminate()
+            assert worker.wait(60) == 0
+    assert (done["state"], done["error"]) == ("failed", "missing.jsonl: no such file in the storage")
+
+
 def test_the_time_that_inputs_take_fails_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_PROJECT_MAX_WAIT_SECONDS", "0.000001")  # every batch takes longer
     components.get_settings.cache_clear()

@@ -67,7 +67,7 @@ class JobService:
         if self._broker:
             self._probes.append(Probe("the broker", self._broker.problem))
         self._worker: LocalWorker | None = None
-        if not self._broker:
+        if not self._broker and settings.jobs_in_api:
             self._worker = LocalWorker(Worker(settings, self.store, job_types, lambda: self._model))
         self._checked: tuple[float, list[str]] = (0.0, [])
         self._written: tuple[float, StorageUnavailableError | None] = (-CACHE_TTL_SECONDS, None)
