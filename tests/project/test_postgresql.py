@@ -19,6 +19,7 @@ READY = "until pg_isready --quiet --host 127.0.0.1; do sleep 0.1; done"
 SUITES = [
     "tests/db",
     "tests/jobs",
+    "tests/server/test_prediction_log.py",
     "tests/machinery/db",
     "tests/machinery/jobs/test_files.py",
     "tests/machinery/jobs/test_owners.py",

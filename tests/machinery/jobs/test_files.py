@@ -454,7 +454,9 @@ def test_uploads_at_once_keep_the_quota_together(of: Of, storage: Storage, datab
 
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(upload, range(16)))
-    assert 1 <= done.count(True) <= 5 and max(peak) <= 1000
+    assert done.count(True) <= 5 and max(peak) <= 1000
+    done.append(upload(16))  # after the others, of which each may have been refused for the sake of another one
+    assert done.count(True) == 5 or done[16]
     found = rows(database)
     assert found == {f"{number}.txt": ("me", 200) for number, has_ended in enumerate(done) if has_ended}
     assert all(storage.exists(path) for path in found)

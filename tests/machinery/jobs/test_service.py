@@ -192,6 +192,7 @@ def test_a_job_ends_when_it_is_cancelled_or_takes_too_long(files: Path, monkeypa
 
 def test_jobs_can_be_left_to_a_worker_without_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_PROJECT_JOBS_IN_API", "false")
+    components.get_settings.cache_clear()
     with TestClient(make_app()) as client:
         assert "jobs" not in [thread.name for thread in threading.enumerate()]
         request = {"kind": "predict", "arguments": {"source": "missing.jsonl"}}
