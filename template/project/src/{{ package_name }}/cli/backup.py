@@ -11,12 +11,11 @@ def backup(
     """Write a consistent snapshot of all tables to one file, complete or not at all."""
     from ..components import get_settings, import_tables
     from ..db.backup import dump
-    from ..db.engine import connect
+    from ..db.engine import opened
     from ..storage import open_filesystem, replace_file, storage_errors
 
     import_tables()
-    engine = connect(get_settings(), is_patient=True)
     files, path = open_filesystem(address)
-    with replace_file(files, path, address) as stream, storage_errors(address):
+    with opened(get_settings()) as engine, replace_file(files, path, address) as stream, storage_errors(address):
         counts = dump(engine, stream)
     typer.echo(f"{address}: {', '.join(f'{name}: {count:,} rows' for name, count in counts.items())}", err=True)

@@ -17,12 +17,12 @@ def migrate(
     """Migrate the database schema to this release, or to another revision, up or down."""
     from ..components import get_settings, import_tables
     from ..db import migrate
-    from ..db.engine import connect
+    from ..db.engine import opened
 
-    engine = connect(get_settings(), is_patient=True)
-    if create is not None:
-        import_tables()
-        typer.echo(str(migrate.create(engine, create)))
-        return
-    revisions = migrate.stamp(engine, revision) if stamp else migrate.migrate(engine, revision)
+    with opened(get_settings()) as engine:
+        if create is not None:
+            import_tables()
+            typer.echo(str(migrate.create(engine, create)))
+            return
+        revisions = migrate.stamp(engine, revision) if stamp else migrate.migrate(engine, revision)
     typer.echo(f"the database is at revision {revisions}", err=True)

@@ -15,15 +15,16 @@ def predictions(
 
     from ..components import get_settings
     from ..db import migrate
-    from ..db.engine import DatabaseUnavailableError, connect
+    from ..db.engine import DatabaseUnavailableError, opened
     from ..db.models import PredictionRow
 
-    database = connect(get_settings(), is_patient=True)
-    if problem := migrate.problem(database):
-        raise DatabaseUnavailableError(problem)
     query = select(PredictionRow.__table__).order_by(PredictionRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(PredictionRow.id < before)
-    with database.connect() as connection:
-        for row in connection.execution_options(yield_per=100).execute(query).mappings():
-            typer.echo(to_json(dict(row)))
+    with opened(get_settings()) as database:
+        if problem := migrate.problem(database):
+            raise DatabaseUnavailableError(problem)
+        with database.connect() as connection:
+            rows = connection.execution_options(yield_per=100).execute(query).mappings()
+            for row in rows:
+                typer.echo(to_json(dict(row)))

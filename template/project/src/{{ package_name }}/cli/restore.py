@@ -12,12 +12,11 @@ def restore(
     """Restore a backup into an empty database, all rows or none. Stop the API and the workers first."""
     from ..components import get_settings, import_tables
     from ..db.backup import load
-    from ..db.engine import connect
+    from ..db.engine import opened
     from ..storage import open_filesystem, storage_errors
 
     import_tables()
-    engine = connect(get_settings(), is_patient=True)
     files, path = open_filesystem(address)
-    with storage_errors(address), files.open(path, "rb") as stream:
+    with opened(get_settings()) as engine, storage_errors(address), files.open(path, "rb") as stream:
         counts = load(engine, stream, force)
     typer.echo(f"{address}: {', '.join(f'{name}: {count:,} rows' for name, count in counts.items())}", err=True)

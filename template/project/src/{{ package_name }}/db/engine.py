@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,20 @@ def connect(settings: ServiceSettings, is_patient: bool = False) -> Engine:
         return engine
     except ArgumentError as error:
         raise DatabaseUnavailableError("database: not an address like postgresql+psycopg://user@host/db") from error
+
+
+@contextmanager
+def opened(settings: ServiceSettings) -> Generator[Engine]:
+    """Yield a connection pool for a command, whose statements may take long; close its connections at the end.
+
+    Raises:
+        DatabaseUnavailableError: The setting `database` is not an address.
+    """
+    engine = connect(settings, is_patient=True)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def serialize(connection: Connection, name: str) -> None:

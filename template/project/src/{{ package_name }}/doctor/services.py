@@ -35,7 +35,8 @@ def broker(context: Context) -> Finding:
     """Check that the broker answers."""
     settings = context.settings
     if not settings.broker:
-        return Finding("broker", "ok", "none: the API runs the jobs")
+        runner = "API" if settings.jobs_in_api else "command worker"
+        return Finding("broker", "ok", f"none: the {runner} runs the jobs")
     from ..jobs.celery_app import Broker
 
     if problem := Broker(settings).problem():
