@@ -219,6 +219,14 @@ def test_a_mistake_in_the_configuration_is_found_before_any_node_starts(
     assert (done.returncode, done.stderr) == ((1, "error: mine.yaml:1: wrong\n") if checked else (0, ""))
 
 
+def test_a_step_has_another_number_after_each_restart(tree: Tree, recorder: dict[str, str]) -> None:
+    done = script(tree, "train.sbatch", **recorder, **JOB, ANSWER=RUNS, SLURM_RESTART_COUNT="2")
+    assert done.returncode == 0, done.stderr
+    steps = [call for call in recorded(recorder) if call.startswith("srun")]
+    assert steps[:2] == ["srun --nodes=1 --ntasks=1 true"] * 2
+    assert len(steps) == 3 and "training.launch" in steps[2]
+
+
 @pytest.mark.parametrize(("tracking", "unpacks"), [("proctrack/cgroup", False), ("proctrack/linuxproc", True)])
 def test_an_image_is_unpacked_where_slurm_signals_the_process_that_mounts_it(
     tree: Tree, recorder: dict[str, str], tracking: str, unpacks: bool
