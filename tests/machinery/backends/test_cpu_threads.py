@@ -53,3 +53,20 @@ def test_no_more_batches_run_than_there_are_cores(
 ) -> None:
     monkeypatch.setattr(torch_backend, "CORES", cores)
     assert backend(device, 3).parallel_batches == parallel
+
+
+def test_every_batch_of_a_block_is_one_of_several_and_the_next_one_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch_backend, "CORES", 4)
+    runs = backend("cpu", 2)
+    seen = []
+    try:
+        with runs.together():
+            for _ in range(2):
+                with runs.shared_cores():
+                    seen.append(torch.get_num_threads())
+        with runs.shared_cores():
+            seen.append(torch.get_num_threads())
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [2, 2, 4]

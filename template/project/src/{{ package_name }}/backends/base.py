@@ -1,7 +1,8 @@
 """The interface of a backend: a batch of arrays in, a batch of arrays out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, Self
 
@@ -23,6 +24,10 @@ class Backend(ABC):
     @abstractmethod
     def run(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the outputs of the graph by name, a row for each row of the inputs."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Compute each batch of a block as one of several, so that the same batches always give the same bytes."""
+        return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,12 @@ class BackendModel(InferenceModel[InputT, ParametersT, OutputT], Generic[InputT,
     @abstractmethod
     def postprocess(self, outputs: Mapping[str, np.ndarray], items: Sequence[Item]) -> list[OutputT]:
         """Return a prediction for each item from the outputs of the graph."""
+
+    def predict_batches(self, batches: Sequence[Sequence[Item]]) -> Iterator[list[Any]]:
+        """Yield the predictions of each batch, in order; `parallel_batches` are computed at the same time."""
+        several = min(len(batches), self.parallel_batches) > 1
+        with self.backend.together() if several else nullcontext():
+            yield from super().predict_batches(batches)
 
     def predict_batch(self, items: Sequence[Item]) -> list[OutputT]:
         """Return a prediction for each item, in order."""

@@ -29,3 +29,18 @@ class ConcurrentRuns:
         finally:
             with self._lock:
                 self._running -= 1
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Count each run of the block as one beside others, whenever these begin and end.
+
+        A run alone and one beside others may differ in the last digit, and the same batches must give the same bytes.
+        """
+        with self._lock:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+                self._overlapped = False

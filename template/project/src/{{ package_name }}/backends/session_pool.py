@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ class SessionPool(Backend):
             session = self._concurrent if concurrent else self._alone
             outputs = session.run(None, dict(batch))
         return {name: np.asarray(output) for name, output in zip(self._outputs, outputs, strict=True)}
+
+    def together(self) -> AbstractContextManager[None]:
+        """Compute each batch of a block as one of several."""
+        return self._runs.together()
 
 
 def _open(graph: Path, device: str, threads: int, prepack: bool = True) -> onnxruntime.InferenceSession:

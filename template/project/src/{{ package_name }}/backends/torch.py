@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -69,6 +69,10 @@ class TorchBackend(Backend):
         tensors = outputs if isinstance(outputs, tuple) else (outputs,)
         named = zip(self.graph.output_names, tensors, strict=True)
         return {name: tensor.float().cpu().numpy() for name, tensor in named}
+
+    def together(self) -> AbstractContextManager[None]:
+        """Compute each batch of a block as one of several."""
+        return self._runs.together()
 
     @contextmanager
     def shared_cores(self) -> Generator[None]:
