@@ -31,6 +31,7 @@ KINDS: list[dict[str, Answer]] = [
 ]
 
 
+@pytest.mark.timeout(1800)  # that of the default answers takes nine minutes beside other tests
 @pytest.mark.parametrize(
     "answers", rows(KINDS, [DEFAULT, TRAINED]), ids=lambda answers: "-".join(map(str, answers.values()))
 )
