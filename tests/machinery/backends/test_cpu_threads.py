@@ -1,5 +1,6 @@
 """Cores for batches that run at the same time."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,21 +30,25 @@ def backend(device: str, parallel_batches: int) -> TorchBackend:
     return TorchBackend(Graph(None, None, {}), torch.device(device), parallel_batches)
 
 
-def test_batches_that_overlap_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[TorchBackend]:
+    """Return a backend for two batches at a time on four cores."""
     before = torch.get_num_threads()
     monkeypatch.setattr(torch_backend, "CORES", 4)
-    runs = backend("cpu", 2)
-    seen = []
-    try:
-        with runs.shared_cores():
-            seen.append(torch.get_num_threads())
-            with runs.shared_cores():
-                seen.append(torch.get_num_threads())
-        for _ in range(2):
-            with runs.shared_cores():
-                seen.append(torch.get_num_threads())
-    finally:
-        torch.set_num_threads(before)
+    yield backend("cpu", 2)
+    torch.set_num_threads(before)
+
+
+def threads_of_a_run(runs: TorchBackend) -> int:
+    """Return how many threads a batch is computed with now."""
+    with runs.shared_cores():
+        return torch.get_num_threads()
+
+
+def test_batches_that_overlap_share_the_cores(four_cores: TorchBackend) -> None:
+    with four_cores.shared_cores():
+        seen = [torch.get_num_threads(), threads_of_a_run(four_cores)]
+    seen += [threads_of_a_run(four_cores) for _ in range(2)]
     assert seen == [4, 2, 2, 4], "the third follows one that was not alone, and may alternate with it"
 
 
@@ -55,18 +60,7 @@ def test_no_more_batches_run_than_there_are_cores(
     assert backend(device, 3).parallel_batches == parallel
 
 
-def test_every_batch_of_a_block_is_one_of_several_and_the_next_one_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = torch.get_num_threads()
-    monkeypatch.setattr(torch_backend, "CORES", 4)
-    runs = backend("cpu", 2)
-    seen = []
-    try:
-        with runs.together():
-            for _ in range(2):
-                with runs.shared_cores():
-                    seen.append(torch.get_num_threads())
-        with runs.shared_cores():
-            seen.append(torch.get_num_threads())
-    finally:
-        torch.set_num_threads(before)
-    assert seen == [2, 2, 4]
+def test_every_batch_of_a_block_is_one_of_several_and_the_next_one_is_alone(four_cores: TorchBackend) -> None:
+    with four_cores.together():
+        assert [threads_of_a_run(four_cores) for _ in range(2)] == [2, 2]
+    assert threads_of_a_run(four_cores) == 4

@@ -16,12 +16,12 @@ from example import INPUTS, PARAMETERS
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Engine, text, update
+from sqlalchemy import text, update
 
 from my_project import components, job_types
 from my_project.db import engine as engines
 from my_project.db import migrate
-from my_project.db.engine import connect
+from my_project.db.engine import opened
 from my_project.db.models import Job
 from my_project.errors import InvalidInputError
 from my_project.jobs import context, service
@@ -64,19 +64,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv("MY_PROJECT_STORAGE", f"{tmp_path}/files")
         components.get_settings.cache_clear()
         if not address.startswith("sqlite"):  # the API migrates SQLite only
-            with opened() as database:
+            with opened(components.get_settings()) as database:
                 migrate.migrate(database)
         yield tmp_path / "files"
-
-
-@contextmanager
-def opened() -> Iterator[Engine]:
-    """Yield the database of the settings; close its connections afterwards."""
-    database = connect(components.get_settings())
-    try:
-        yield database
-    finally:
-        database.dispose()
 
 
 def make_app(*functions: Callable[[JobContext], dict[str, Any]]) -> FastAPI:
@@ -151,7 +141,7 @@ Worker(settings, store, JobTypes([Poison()]), None).run_one()
 def test_a_job_that_kills_every_worker_fails_finally(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_PROJECT_JOB_ATTEMPTS", "2")
     app = make_app(lambda context: {})
-    with opened() as database, TestClient(app) as client:
+    with opened(components.get_settings()) as database, TestClient(app) as client:
         jobs = next(each for each in app.state.services if isinstance(each, JobService))
         jobs._stop()
         address = submit(client)
@@ -296,7 +286,7 @@ def test_a_lock_of_another_process_costs_no_attempt(tmp_path: Path, monkeypatch:
 def test_with_a_database_from_a_newer_release_the_api_is_alive_but_not_ready() -> None:
     with TestClient(make_app()):
         pass
-    with opened() as database, database.begin() as connection:
+    with opened(components.get_settings()) as database, database.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
     app = make_app()
     with TestClient(app) as client:
