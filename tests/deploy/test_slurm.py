@@ -18,6 +18,11 @@ echo "${ANSWER:-}"
 """
 """Stands in for Slurm and Apptainer, which no tool of this repository brings; tests/image has the real ones."""
 
+ARGUMENTS = """#!/bin/sh
+printf '%s\\n' "$@" >> "$RECORD"
+"""
+"""Stands in for Apptainer, and records each argument on a line."""
+
 STEP = """#!/usr/bin/env python3
 import os, pathlib, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -81,6 +86,7 @@ GOOD = {"INPUT": "in.jsonl", "OUTPUT": "out.jsonl", "SHARDS": "8", "SIF": "unpac
         ({"OUTPUT": ""}, "set OUTPUT to the file to write"),
         ({"OUTPUT": "no/out.jsonl"}, "OUTPUT: there is no folder no"),
         ({"SIF": "no.sif"}, "there is no image no.sif: build it with 'make sif', or set SIF"),
+        ({"ARGUMENTS": "--column 'body"}, "ARGUMENTS: a quote does not end"),
         ({"SHARDS": "0"}, "SHARDS is '0': set a number from 1 to 500"),
         ({"SHARDS": "501"}, "SHARDS is '501': set a number from 1 to 500"),
         ({"SHARDS": "8; id"}, "SHARDS is '8; id': set a number from 1 to 500"),
@@ -95,26 +101,34 @@ def test_a_mistake_is_one_line_before_anything_is_submitted(
 
 
 def test_the_merge_waits_for_all_shards(tree: Tree, recorder: dict[str, str]) -> None:
-    done = script(tree, "predict.sbatch", "--time=10", **recorder, **GOOD, ANSWER="4711;cluster")
+    own = "--dependency=afterok:7"  # of two, sbatch takes the last
+    allocation = {"SLURM_JOB_ID": "1"}  # of salloc, in which people submit, too
+    done = script(tree, "predict.sbatch", own, **recorder, **GOOD, **allocation, ANSWER="4711;cluster")
     assert done.returncode == 0, done.stderr
     array, merge = [line.split() for line in recorded(recorder) if line.startswith("sbatch")]
-    assert array[1:-1] == ["--parsable", "--array=1-8", "--gpus-per-node=1", "--time=10"]
-    assert merge[1:-1] == ["--dependency=afterok:4711", "--kill-on-invalid-dep=yes", "--time=10"]
+    assert array[1:-1] == ["--parsable", "--gpus-per-node=1", "--dependency=afterok:7", "--array=1-8"]
+    assert merge[1:-1] == ["--dependency=afterok:7", "--dependency=afterok:4711", "--kill-on-invalid-dep=yes"]
     assert array[-1] == merge[-1] == str(tree.path / "deploy/slurm/predict.sbatch")
 
 
 @pytest.mark.parametrize(("task", "work"), [("3", "--shard 3/8"), ("", "--merge 8")])
-def test_a_job_predicts_its_shard_or_merges(tree: Tree, recorder: dict[str, str], task: str, work: str) -> None:
-    job = {"SLURM_JOB_ID": "1", "SLURM_ARRAY_TASK_ID": task, "ARGUMENTS": "--column body"}
-    done = script(tree, "predict.sbatch", **recorder, **GOOD, **job)
+def test_a_job_predicts_its_shard_or_merges(
+    tree: Tree, recorder: dict[str, str], tmp_path: Path, task: str, work: str
+) -> None:
+    install(tmp_path / "bin/apptainer", ARGUMENTS)
+    (tmp_path / "slurm_script").write_text((tree.path / "deploy/slurm/predict.sbatch").read_text())  # as Slurm has it
+    job = {"SLURM_JOB_ID": "1", "SLURM_ARRAY_TASK_ID": task, "ARGUMENTS": "--column 'review  text' --end=\\'"}
+    done = run(["bash", tmp_path / "slurm_script"], cwd=tree.path, env={**recorder, **GOOD, **job})
     assert done.returncode == 0, done.stderr
-    files = f"--input {tree.path}/in.jsonl --output {tree.path}/out.jsonl"
-    assert recorded(recorder)[0].endswith(f"unpacked predict --column body {files} {work}")
+    files = ["--input", f"{tree.path}/in.jsonl", "--output", f"{tree.path}/out.jsonl"]
+    command = recorded(recorder)[recorded(recorder).index("predict") :]
+    assert command == ["predict", "--column", "review  text", "--end='", *files, *work.split()]
 
 
 def test_the_container_gets_folders_a_gpu_and_settings(tree: Tree, recorder: dict[str, str]) -> None:
     package = next((tree.path / "src").iterdir()).name.upper()
     variables = {f"{package}_DEVICE": "cpu", "HF_TOKEN": "hf_secret", "OTHER": "1", "SLURM_CPUS_PER_TASK": "3"}
+    variables["CUDA_VISIBLE_DEVICES"] = "2,3"  # all that separates jobs where Slurm does not confine devices
     done = script(tree, "container.sh", "doctor", **recorder, **variables, SIF="unpacked")
     assert done.returncode == 0, done.stderr
     call, *environment = recorded(recorder)
@@ -124,6 +138,7 @@ def test_the_container_gets_folders_a_gpu_and_settings(tree: Tree, recorder: dic
     assert "hf_secret" not in call, "other users of a machine see arguments"
     passed = {line for line in environment if line.startswith("APPTAINERENV")}
     assert passed == {
+        "APPTAINERENV_CUDA_VISIBLE_DEVICES=2,3",
         f"APPTAINERENV_{package}_DEVICE=cpu",
         "APPTAINERENV_HF_TOKEN=hf_secret",
         "APPTAINERENV_OMP_NUM_THREADS=3",
@@ -162,11 +177,15 @@ JOB = {
     "SLURM_CPUS_PER_TASK": "10",
     "SIF": "unpacked",
 }
-RUNS = "n7\nn8\nPreemptTime=None"
-"""Answers of scontrol: the hosts of a list, and a job that is not preempted."""
-PREEMPTED = "n7\nn8\nPreemptTime=2026-11-30T00:00:00\nslurm 24.11.5"
+RUNS = "n7\nn8\nPreemptTime=None\nPreemptMode=REQUEUE"
+"""Answers of scontrol: the hosts of a list, a job that is not preempted, and its partition."""
+PREEMPTED = "n7\nn8\nPreemptTime=2026-11-30T00:00:00\nPreemptMode=REQUEUE\nslurm 24.11.5"
 PREEMPTED_BEFORE = PREEMPTED.replace("24.11.5", "23.11.4")
 """The same of a release that does not queue preempted jobs again when they end."""
+CANCELLED = PREEMPTED.replace("REQUEUE", "CANCEL")
+"""The same where preempted jobs are cancelled."""
+SUSPENDED = PREEMPTED.replace("REQUEUE", "GANG,SUSPEND")
+"""The same where preempted jobs go on later; this one failed after that."""
 
 
 @pytest.mark.parametrize(
@@ -202,6 +221,7 @@ def test_every_node_starts_a_process_for_each_gpu(tree: Tree, recorder: dict[str
     assert " --cpus-per-task=10 deploy/slurm/container.sh python -m my_project.training.launch " in step
     assert " --nnodes=2 --nproc-per-node=4 " in step
     assert " --rdzv-id=12345 --rdzv-backend=c10d --rdzv-endpoint=n7:22345 " in step
+    assert step.startswith("srun --export=ALL "), "also where sbatch was told to export nothing"
     assert step.endswith(" train --config mine.yaml")
     assert "OMP_NUM_THREADS=2" in calls
 
@@ -239,14 +259,15 @@ def test_an_image_is_unpacked_where_slurm_signals_the_process_that_mounts_it(
 @pytest.mark.parametrize(
     ("answer", "code", "last"),
     [
-        (RUNS, "0", "show job"),
+        (RUNS, "0", "update"),
         (RUNS, "1", "show node"),
         (PREEMPTED, "1", "version"),
         (PREEMPTED, "0", "update"),
         (PREEMPTED_BEFORE, "1", "requeue"),
-        (PREEMPTED_BEFORE, "0", "version"),
+        (CANCELLED, "1", "requeue"),
+        (SUSPENDED, "1", "show node"),
     ],
-    ids=["succeeds", "fails", "preempted", "succeeds though preempted", "preempted before", "succeeds before"],
+    ids=["succeeds", "fails", "preempted", "succeeds though preempted", "preempted before", "cancelled", "suspended"],
 )
 def test_a_preempted_training_is_queued_again_once(
     tree: Tree, recorder: dict[str, str], tmp_path: Path, answer: str, code: str, last: str
@@ -256,7 +277,6 @@ def test_a_preempted_training_is_queued_again_once(
     assert last == "requeue" or done.returncode == int(code), done.stderr
     calls = [call for call in recorded(recorder) if call.startswith("scontrol")]
     commands = {
-        "show job": "scontrol show job 12345",
         "show node": "scontrol --oneliner show node n[7-8]",
         "version": "scontrol --version",
         "requeue": "scontrol requeue 12345",
