@@ -211,7 +211,7 @@ def test_the_api_is_not_ready_while_the_database_is_unavailable(monkeypatch: pyt
         app.state.engine.loading.result(timeout=60)
         monkeypatch.setattr(service, "CACHE_TTL_SECONDS", 0)
         assert client.get("/ready").status_code == 200
-        monkeypatch.setattr(migrate, "problem", lambda _: "the database cannot be reached: it is away")
+        monkeypatch.setattr(migrate, "problem", lambda *_, **__: "the database cannot be reached: it is away")
         answer = client.get("/ready")
         assert answer.status_code == 503
         assert answer.json()["reasons"] == ["the database cannot be reached: it is away"]
@@ -283,16 +283,33 @@ def test_a_lock_of_another_process_costs_no_attempt(tmp_path: Path, monkeypatch:
     assert (done["state"], done["result"], done["failures"]) == ("succeeded", {"done": True}, 0)
 
 
-def test_with_a_database_from_a_newer_release_the_api_is_alive_but_not_ready() -> None:
-    with TestClient(make_app()):
-        pass
-    with opened(components.get_settings()) as database, database.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
+def test_the_api_goes_on_while_a_newer_release_migrates_its_database_and_starts_again_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "CACHE_TTL_SECONDS", -1)  # each answer asks the database
+    app = make_app(lambda context: {})
+    with TestClient(app) as client:
+        app.state.engine.loading.result(timeout=60)
+        with opened(components.get_settings()) as database, database.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
+        assert client.get("/ready").status_code == 200, "other pods of its release are replaced one by one"
+        assert wait(client, submit(client))["state"] == "succeeded"
+    app = make_app(lambda context: {})
+    with TestClient(app) as client:
+        app.state.engine.loading.result(timeout=60)
+        assert client.get("/ready").status_code == 200, "after a rollback"
+        assert wait(client, submit(client))["state"] == "succeeded"
+
+
+def test_with_a_database_without_its_schema_the_api_is_alive_but_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "CACHE_TTL_SECONDS", -1)
     app = make_app()
     with TestClient(app) as client:
-        assert client.get("/health").status_code == 200
         app.state.engine.loading.result(timeout=60)
-        assert "newer release" in client.get("/ready").json()["reasons"][0]
+        with opened(components.get_settings()) as database, database.begin() as connection:
+            connection.execute(text("DELETE FROM alembic_version"))
+        assert client.get("/health").status_code == 200
+        assert "run the command migrate" in client.get("/ready").json()["reasons"][0]
 
 
 @pytest.mark.parametrize(("name", "value"), [("DATABASE", "nonsense"), ("BROKER", "nonsense"), ("JOB_ATTEMPTS", "0")])

@@ -22,7 +22,7 @@ def predictions(
     if before is not None:
         query = query.where(PredictionRow.id < before)
     with opened(get_settings()) as database:
-        if problem := migrate.problem(database):
+        if problem := migrate.problem(database, allow_newer=True):
             raise DatabaseUnavailableError(problem)
         with database.connect() as connection:
             rows = connection.execution_options(yield_per=100).execute(query).mappings()

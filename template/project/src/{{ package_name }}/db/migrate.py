@@ -184,8 +184,14 @@ def check(history: History) -> None:
     raise DatabaseUnavailableError(f"{message}: move your own to {OWN.folder}, as docs/jobs.md describes")
 
 
-def problem(engine: Engine) -> str | None:
-    """Return why this release cannot use the database, or None."""
+def problem(engine: Engine, *, allow_newer: bool = False) -> str | None:
+    """Return why this release cannot use the database, or None.
+
+    Args:
+        engine: The database.
+        allow_newer: Whether a database of a later release will do. Its migrations keep what the release before them
+            uses, which runs beside it during a rollout and after a rollback.
+    """
     try:
         for history in HISTORIES:
             check(history)
@@ -199,7 +205,9 @@ def problem(engine: Engine) -> str | None:
     for history, now in found:
         known = revisions(history)
         if now is not None and now not in known:
-            return _newer(history, now)
+            if not allow_newer:
+                return _newer(history, now)
+            continue
         is_current = is_current and now == next(iter(known), None)
     return None if is_current else "the database schema is out of date: run the command migrate"
 

@@ -78,7 +78,7 @@ def run_worker(settings: ServiceSettings, job_types: JobTypes, load_model: Calla
         DatabaseUnavailableError: The database cannot be reached, or its schema is out of date.
     """
     database = connect(settings)
-    if problem := migrate.problem(database):
+    if problem := migrate.problem(database, allow_newer=True):
         raise DatabaseUnavailableError(problem)
     ended = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):

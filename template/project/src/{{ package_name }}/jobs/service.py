@@ -82,7 +82,7 @@ class JobService:
     def _start(self) -> None:
         if problem := read_only_problem(self._database):
             logger.error("jobs and files are not available: %s", problem)
-        elif self._database.dialect.name == "sqlite" and migrate.problem(self._database):
+        elif self._database.dialect.name == "sqlite" and self._database_problem():
             try:
                 migrate.migrate(self._database)
             except DatabaseUnavailableError as error:
@@ -187,7 +187,7 @@ class JobService:
         return reasons
 
     def _database_problem(self) -> str | None:
-        return None if read_only_problem(self._database) else migrate.problem(self._database)
+        return None if read_only_problem(self._database) else migrate.problem(self._database, allow_newer=True)
 
 
 def _broker(settings: ServiceSettings) -> "Broker | None":
