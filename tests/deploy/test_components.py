@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from tests.deploy.conftest import WEIGHTS, component_names, write_overlay
-from tests.deploy.manifests import Resource, kustomize, pod_template, problems, selects
+from tests.deploy.manifests import WORKLOADS, Resource, kustomize, pod_template, problems, selects
 from tests.deploy.test_manifests import SECRETS
+from tests.existing_code.repositories import fences
 from tests.trees import Tree
 
 TRAINED = {"bucket", "custom", "download"}
@@ -44,6 +45,57 @@ def test_each_component_works_alone(projects: dict[str, Tree], tmp_path: Path) -
         shutil.copytree(projects[name].path / "deploy/kubernetes", folder)
         resources = kustomize(write_overlay(folder, component, component))
         assert problems(resources, SECRETS) == [], f"{name}: {component}"
+
+
+def test_components_go_together_in_any_order(projects: dict[str, Tree], tmp_path: Path) -> None:
+    folder = tmp_path / "kubernetes"
+    shutil.copytree(projects["bucket"].path / "deploy/kubernetes", folder)
+    for order in (["dev", "keda"], ["keda", "dev"]):
+        resources = kustomize(write_overlay(folder, "-".join(order), *order))
+        assert "HorizontalPodAutoscaler" not in {each["kind"] for each in resources}
+
+
+def test_the_additions_of_the_page_can_be_rendered(projects: dict[str, Tree], tmp_path: Path) -> None:
+    """Each block of the page that an overlay may have is added to one, and does what the page says."""
+    tried: set[str] = set()
+    for name, tree in projects.items():
+        folder = tmp_path / name
+        shutil.copytree(tree.path / "deploy/kubernetes", folder)
+        for number, block in enumerate(fences(tree.path / "docs/kubernetes.md", "yaml")):
+            added = yaml.safe_load(block)
+            if not isinstance(added, dict):
+                continue  # an item of `images`, which another test adds
+            overlay = write_overlay(folder, f"added-{number}", "keda" if "ScaledObject" in block else "namespace")
+            file = overlay / "kustomization.yaml"
+            file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **added}))
+            resources = kustomize(overlay)
+            pods = [pod_template(each)["spec"]["securityContext"] for each in resources if each["kind"] in WORKLOADS]
+            assert ("fsGroup" in block) <= all("fsGroup" not in each for each in pods)
+            queries = re.findall(r'namespace=~"([^"]+)"', yaml.safe_dump(resources))
+            assert set(queries) <= ({"my-project"} if "replacements" in added else {".+"})
+            tried |= {each for each in ("fsGroup", "replacements", "configMapGenerator", "patches") if each in block}
+    assert tried == {"fsGroup", "replacements", "configMapGenerator", "patches"}
+
+
+def test_pods_of_development_share_the_node_of_their_volumes(
+    projects: dict[str, Tree], overlays: dict[str, list[Resource]]
+) -> None:
+    for name in projects:
+        resources = overlays[f"{name}/dev"]
+        claims = [each for each in resources if each["kind"] == "PersistentVolumeClaim"]
+        assert all(each["spec"]["accessModes"] == ["ReadWriteOnce"] for each in claims)
+        shared = {each["metadata"]["name"] for each in claims} - {"postgres"}
+        for each in resources:
+            if each["kind"] not in WORKLOADS or each["metadata"]["name"] in ("postgres", "redis"):
+                continue
+            pod = pod_template(each)
+            if not shared:
+                assert "affinity" not in pod["spec"]
+                continue
+            [near] = pod["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+            assert near["topologyKey"] == "kubernetes.io/hostname"
+            assert selects(near["labelSelector"], pod["metadata"]["labels"])
+            assert each["kind"] != "Deployment" or each["spec"]["strategy"] == {"type": "Recreate"}
 
 
 def test_weights_come_from_an_image_by_digest(projects: dict[str, Tree], overlays: dict[str, list[Resource]]) -> None:

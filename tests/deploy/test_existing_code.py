@@ -222,7 +222,8 @@ def test_jobs_end_in_their_order_before_anything_is_rolled_out(trees: dict[str, 
     assert done.returncode == 0, done.stderr
     said = record.read_text()
     assert "generic variables --from-env-file=secrets/prod.env" in said and "hf_secret" not in said
-    assert "generic passwords --from-file=secrets/database_password --from-file=secrets/broker_password" in said
+    assert "--from-file=database_password=secrets/database_password" in said
+    assert "--from-file=broker_password=secrets/broker_password" in said
 
 
 def test_an_overlay_outlives_a_change_of_answers(trees: dict[str, Tree], tmp_path: Path) -> None:
