@@ -12,7 +12,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.deploy.manifests import Resource
+from tests.conftest import need_program
+from tests.deploy.manifests import Resource, kustomize
 from tests.engine import PATIENCE, attempt, build, need_engine
 from tests.existing_code.packages import Package
 from tests.existing_code.repositories import add_containers
@@ -92,6 +93,7 @@ ENVIRONMENT = {"PRICE": "5 $ or 'six' $HOME # = %", "TOKEN": "of nobody", "SIGNE
 def node(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """Yield a node that has the image, the Secrets, and what the Job `migrate` wrote."""
     need_engine()
+    need_program("kubectl")
     folder = Package(FILES).write(tmp_path_factory.mktemp("theirs") / "theirs")
     done = add_containers(
         template,
@@ -114,9 +116,8 @@ def node(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     try:
         built = build(folder, f"--tag={SLUG}")
         assert built.returncode == 0, built.output
-        overlay = folder / "docker/kubernetes/overlays/dev"
-        with started_node(overlay, SLUG, tmp_path_factory.mktemp("node")) as node:
-            node.resources += stored(folder)
+        resources = kustomize(folder / "docker/kubernetes/base") + stored(folder)  # rollouts as in production
+        with started_node(resources, [SLUG], tmp_path_factory.mktemp("node")) as node:
             migration = node.play(named("Job", "migrate", node.resources))
             assert migration.exit_code() == 0, migration.log()
             yield node

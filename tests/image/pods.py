@@ -17,8 +17,7 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import need_program
-from tests.deploy.manifests import Resource, kustomize, pod_template
+from tests.deploy.manifests import Resource, pod_template
 from tests.engine import PATIENCE, attempt, docker
 from tests.image import kubelet
 from tests.image.load import CLIENTS, Client, Load, load
@@ -45,9 +44,14 @@ class Pod:
     """The address of its port; empty if it has none."""
 
     @property
+    def name(self) -> str:
+        """Name of its workload."""
+        return str(self.workload["metadata"]["name"])
+
+    @property
     def container(self) -> str:
         """Podman's name of its container."""
-        return f"{self.workload['metadata']['name']}-pod-{container_of(self.workload)['name']}"
+        return f"{self.name}-pod-{container_of(self.workload)['name']}"
 
     def ready(self) -> "Pod":
         """Itself, as soon as its readiness probe succeeds."""
@@ -62,6 +66,12 @@ class Pod:
         """Return what its container has logged."""
         done = docker("exec", self.node.container, "podman", "logs", self.container)
         return done.stdout + done.stderr
+
+    @property
+    def address(self) -> str:
+        """Its address among pods."""
+        pod = self.node.podman("pod", "inspect", "--format={{.InfraContainerID}}", f"{self.name}-pod").strip()
+        return self.node.podman("inspect", "--format={{.NetworkSettings.Networks.podman.IPAddress}}", pod).strip()
 
     def run(self, *command: str) -> str:
         """Run a command in its container, which must succeed, and return its output."""
@@ -87,7 +97,7 @@ class Pod:
 
 @dataclass
 class Node:
-    """A container in which Podman runs the pods of an overlay."""
+    """A container in which Podman runs pods."""
 
     container: str
     address: str
@@ -100,8 +110,13 @@ class Node:
         ).stdout
 
     def play(self, workload: Resource) -> Pod:
-        """Start the pod of a workload, with what pods of the overlay share."""
-        shared = [each for each in self.resources if each["kind"] in ("ConfigMap", "PersistentVolumeClaim", "Secret")]
+        """Start the pod of a workload, with what pods of its namespace share."""
+        near = (None, namespace(workload))
+        shared = [
+            each
+            for each in self.resources
+            if each["kind"] in ("ConfigMap", "PersistentVolumeClaim", "Secret") and namespace(each) in near
+        ]
         ports = {next(PORTS): each["containerPort"] for each in container_of(workload).get("ports", [])}
         published = [f"--publish={outside}:{inside}" for outside, inside in ports.items()]
         manifests = yaml.safe_dump_all([_playable(each) for each in [*shared, workload]])
@@ -110,17 +125,16 @@ class Node:
 
 
 @contextmanager
-def started_node(overlay: Path, image: str, folder: Path) -> Iterator[Node]:
-    """Yield a node for the pods of an overlay, which has their image; an archive of that goes into the folder."""
-    need_program("kubectl")
-    docker("save", "--output", folder / "image.tar", f"{image}:latest")
+def started_node(resources: list[Resource], images: list[str], folder: Path) -> Iterator[Node]:
+    """Yield a node for the pods of manifests, which has their images; an archive of those goes into the folder."""
+    docker("save", "--output", folder / "images.tar", *[f"{image}:latest" for image in images])
     docker("build", "--quiet", "--tag", PODMAN, "--file", HERE / "podman.dockerfile", HERE)
     container = docker("run", "--detach", "--privileged", PODMAN).stdout.strip()
     try:
-        docker("cp", folder / "image.tar", f"{container}:/image.tar")
+        docker("cp", folder / "images.tar", f"{container}:/images.tar")
         address = docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", container).stdout.strip()
-        node = Node(container, address, kustomize(overlay))
-        node.podman("load", "--quiet", "--input=/image.tar")
+        node = Node(container, address, resources)
+        node.podman("load", "--quiet", "--input=/images.tar")
         yield node
     finally:
         attempt("rm", "--force", "--volumes", container)
@@ -139,6 +153,12 @@ def _playable(resource: Resource) -> Resource:
     return found
 
 
+def namespace(resource: Resource) -> str | None:
+    """Return the namespace of a resource; None if its manifest names none."""
+    found: str | None = resource["metadata"].get("namespace")
+    return found
+
+
 def named(kind: str, name: str, resources: list[Resource]) -> Resource:
     """Return the resource of that kind and name."""
     [found] = [each for each in resources if (each["kind"], each["metadata"]["name"]) == (kind, name)]
@@ -147,8 +167,9 @@ def named(kind: str, name: str, resources: list[Resource]) -> Resource:
 
 def job(resources: list[Resource], name: str) -> Resource:
     """Return a Job from a CronJob, as `kubectl create job --from` makes it."""
-    template = named("CronJob", name, resources)["spec"]["jobTemplate"]
-    return {"apiVersion": "batch/v1", "kind": "Job", **template, "metadata": {"name": name}}
+    found = named("CronJob", name, resources)
+    metadata = {"name": name, "namespace": namespace(found)}
+    return {"apiVersion": "batch/v1", "kind": "Job", **found["spec"]["jobTemplate"], "metadata": metadata}
 
 
 def deployment(resources: list[Resource], name: str) -> Resource:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from tests.conftest import need_program
+from tests.deploy.manifests import kustomize
 from tests.engine import PATIENCE
 from tests.image import kubelet
 from tests.image.conftest import Image
@@ -35,9 +37,10 @@ main()"""
 @pytest.fixture(scope="module")
 def node(image: Callable[[str], Image], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """Yield a node that has the image and a trained model in the claim `models`."""
+    need_program("kubectl")
     built = image("kubernetes")
-    overlay = built.project / "deploy/kubernetes/overlays/dev"
-    with started_node(overlay, built.name, tmp_path_factory.mktemp("node")) as node:
+    resources = kustomize(built.project / "deploy/kubernetes/base")  # rollouts as in production
+    with started_node(resources, [built.name], tmp_path_factory.mktemp("node")) as node:
         training = node.play(job(node.resources, "train"))
         assert training.exit_code() == 0, training.log()
         yield node
