@@ -168,7 +168,12 @@ def test_a_cluster_may_have_passwords_of_its_own_and_pods_start_again_with_them(
     try:
         for overlay in ("prod", "dev"):
             done = make(
-                projects["platform"], "secrets", f"OVERLAY={overlay}", "CONTEXT=staging", **recorder, APPLIED="configured"
+                projects["platform"],
+                "secrets",
+                f"OVERLAY={overlay}",
+                "CONTEXT=staging",
+                **recorder,
+                APPLIED="configured",
             )
             assert done.returncode == 0, done.stderr
     finally:

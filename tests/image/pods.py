@@ -126,15 +126,16 @@ class Node:
 
 @contextmanager
 def started_node(resources: list[Resource], images: list[str], folder: Path) -> Iterator[Node]:
-    """Yield a node for the pods of manifests, which has their images; an archive of those goes into the folder."""
-    docker("save", "--output", folder / "images.tar", *[f"{image}:latest" for image in images])
+    """Yield a node for the pods of manifests, which has their images; archives of those go into the folder."""
     docker("build", "--quiet", "--tag", PODMAN, "--file", HERE / "podman.dockerfile", HERE)
     container = docker("run", "--detach", "--privileged", PODMAN).stdout.strip()
     try:
-        docker("cp", folder / "images.tar", f"{container}:/images.tar")
         address = docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", container).stdout.strip()
         node = Node(container, address, resources)
-        node.podman("load", "--quiet", "--input=/images.tar")
+        for image in images:
+            docker("save", "--output", folder / "image.tar", f"{image}:latest")
+            docker("cp", folder / "image.tar", f"{container}:/image.tar")
+            node.podman("load", "--quiet", "--input=/image.tar")
         yield node
     finally:
         attempt("rm", "--force", "--volumes", container)

@@ -13,7 +13,6 @@ from tests.deploy.manifests import Resource, pod_template
 from tests.engine import attempt, build, need_engine
 from tests.existing_code.packages import Package
 from tests.image.pods import PREDICTION, Node, Pod, container_of, deployment, job, namespace, started_node
-from tests.releases import commit
 from tests.workspace.workspace import PROJECT, Workspace, made
 
 pytestmark = [pytest.mark.image, pytest.mark.exhaustive, pytest.mark.timeout(1200)]
@@ -35,7 +34,7 @@ async def health(request):
 async def ask(request):
     async with httpx.AsyncClient(trust_env=False) as client:
         try:
-            answer = await client.post("http://{DOCS}:8000/predict", content=await request.body(), timeout=60)
+            answer = await client.post("http://{DOCS}:8000/predict", json=await request.json(), timeout=60)
         except httpx.ConnectError as error:
             return Response(str(error), 502)
     return Response(answer.content, answer.status_code)
@@ -84,9 +83,9 @@ def rendered(workspace: Workspace) -> list[Resource]:
     content = yaml.safe_load(inventory.read_text())
     content["services"][EARS]["needs"] = [DOCS]
     inventory.write_text(yaml.safe_dump(content, sort_keys=False))
-    commit(workspace.root, "Add services")
-    done = workspace.make("k8s-render", "OVERLAY=dev")
-    assert done.returncode == 0, done.stderr
+    for verb in (["services"], ["k8s-render", "OVERLAY=dev"]):
+        done = workspace.make(*verb)
+        assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
 
 

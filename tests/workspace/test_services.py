@@ -507,7 +507,8 @@ def test_images_are_trusted_that_the_workflow_of_services_signs(farm: Workspace)
         )
         done = run([sys.executable, "-c", program, farm.root / script])
         assert done.stdout.splitlines()[1] == (
-            r"--certificate-identity-regexp=(?i)^https://github\.com/me/the\.farm/\.github/workflows/publish-service\.yml@refs/"
+            r"--certificate-identity-regexp=^(?i:https://github\.com/me/the\.farm)/\.github/workflows/publish-service\.yml@"
+            r"refs/(tags/v[^/]+|heads/(main|master))$"
         ), done.stderr
     called = yaml.safe_load((folder / "publish-service.yml").read_text())
     [job] = [
