@@ -29,6 +29,7 @@ ELSEWHERE = {
     "tests/image/test_registry.py": {
         *("development-image.yml", "publish development image"),
         *("publish.yml", "publish", "publish-image.yml", "publish image"),
+        *("scan", "scan image"),
     },
     "tests/template/test_update_workflows.py": {"update.yml", "update"},
 }
@@ -135,6 +136,7 @@ def expressions(token: str = "") -> dict[str, str]:
         "secrets.UPDATE_TOKEN || github.token": token,
         "steps.changes.outputs.changed": "yes",
         "steps.publish.outputs.image": "",
+        "steps.version.outputs.newest": "yes",
         "steps.version.outputs.version": "v1.0",
         "vars.PLATFORMS": "",
     }

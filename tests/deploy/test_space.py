@@ -16,10 +16,13 @@ from tests.conftest import need_program
 from tests.deploy.space_hub import TOKEN, SpaceHub
 from tests.hosted import RUN, nameless
 from tests.program import run
+from tests.releases import commit, git
 from tests.trees import Tree, rendered
 from tests.workflows import GITHUB, GITLAB, gitlab_jobs
 
 SPACE, IMAGE = "me/demo", "ghcr.io/me/my-project:1.2.3"
+NEWEST, *OLDER = TAGS = ["v1.10.0", "v1.9.1", "v2.0.0-rc.1", "vNext"]
+"""Of existing code, whose Space follows a tag."""
 
 PAGE: dict[str, Answer] = {
     "processes": {
@@ -66,7 +69,13 @@ def existing(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     answers = [
         {"preset": "existing", "deploy": ["hf-space"], "ci": name.split()[0], **given} for name, given in sets.items()
     ]
-    return dict(zip(sets, rendered(answers, template, tmp_path_factory.mktemp("existing")), strict=True))
+    trees = rendered(answers, template, tmp_path_factory.mktemp("existing"))
+    for tree in trees:
+        git(tree.path, "init", "--quiet")
+        commit(tree.path, "Start")
+        for tag in TAGS:
+            git(tree.path, "tag", tag)
+    return dict(zip(sets, trees, strict=True))
 
 
 def publish(tree: Tree, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -176,7 +185,38 @@ def test_a_space_of_existing_code_follows_a_tag_alone(existing: dict[str, Tree])
     assert build["file"] == "slipway.Dockerfile" and "VERSION=" in build["build-args"]
     jobs = gitlab_jobs(existing["gitlab api"].path / GITLAB)
     assert jobs["space image"]["rules"] == [{"if": r"$CI_COMMIT_TAG =~ /^v\d/"}]
+    assert jobs["space image"]["variables"]["GIT_DEPTH"] == 0
     assert "--file slipway.Dockerfile" in jobs["space image"]["script"][0]
+
+
+@pytest.mark.parametrize("tag", OLDER)
+def test_a_version_that_is_not_the_newest_leaves_the_space(existing: dict[str, Tree], tmp_path: Path, tag: str) -> None:
+    assert not on_github(existing["github page"], tmp_path, "tag", tag)
+    environment = {**os.environ, "HF_TOKEN": TOKEN, "SPACE": SPACE, "CI_COMMIT_TAG": tag}
+    project = existing["gitlab page"]
+    done = run(["bash", "-e", "-c", publishing(project)], cwd=project.path, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{tag} is not the newest version: nothing is replaced\n"
+
+
+def test_the_newest_version_and_a_chosen_branch_replace_the_space(existing: dict[str, Tree], tmp_path: Path) -> None:
+    assert on_github(existing["github page"], tmp_path / "tag", "tag", NEWEST)
+    assert on_github(existing["github page"], tmp_path / "branch", "branch", "feature")
+
+
+def on_github(project: Tree, folder: Path, kind: str, name: str) -> bool:
+    """Return whether the workflow replaces the Space for a tag or a branch, or says that it does not."""
+    folder.mkdir(exist_ok=True)
+    jobs = yaml.safe_load((project.path / GITHUB / "publish-space.yml").read_text())["jobs"]
+    assert jobs["space"]["if"].endswith(" && needs.check.outputs.newest == 'yes'")
+    [step] = [step for step in jobs["check"]["steps"] if step.get("id") == "version"]
+    environment = {"GITHUB_REF_TYPE": kind, "GITHUB_REF_NAME": name, "GITHUB_OUTPUT": str(folder / "output")}
+    done = run(["bash", "-e", "-c", step["run"]], cwd=project.path, env={**os.environ, **environment})
+    RUN.add(nameless(step["run"], project.path))
+    assert (done.returncode, done.stderr) == (0, "")
+    replaced = (folder / "output").exists()
+    assert done.stdout == ("" if replaced else f"::notice::{name} is not the newest version: nothing is replaced\n")
+    return replaced
 
 
 def test_keys_become_a_secret(tree: Tree) -> None:
@@ -292,6 +332,7 @@ def test_the_pipeline_pushes_the_image_and_publishes_the_space(
         "GITHUB_SHA": "0" * 40,
         "GITHUB_TOKEN": "a-password",
         "CI_COMMIT_SHA": "0" * 40,
+        "CI_COMMIT_TAG": NEWEST,
         "CI_REGISTRY": "registry.example",
         "CI_REGISTRY_IMAGE": "registry.example/me/my-project",
         "CI_REGISTRY_PASSWORD": "a-password",

@@ -33,6 +33,8 @@ TOOLS = "slipway-test-publish-tools"
 ENGINE = "slipway-test-engine"
 ACCOUNT = ("somebody", "secret")
 PASSWORD = "of the key"
+LOG_BYTES = 1_000_000
+"""Of an attestation, which pipelines send to the public transparency log; it refuses some megabytes."""
 TINY = """FROM scratch AS dev
 COPY README.md /
 FROM scratch AS prod
@@ -103,6 +105,17 @@ class Publisher:
             for name in names
             if not name.startswith("sha256-")
         }
+
+    def attestations(self, digest: str) -> dict[str, Any]:
+        """Return format -> predicate of what is attached to an image, each of which the log would take."""
+        found = {}
+        for layer in self.ask("GET", f"manifests/{digest.replace(':', '-')}.att").json()["layers"]:
+            assert layer["size"] < LOG_BYTES
+            envelope = self.ask("GET", f"blobs/{layer['digest']}", follow_redirects=True).json()
+            statement = json.loads(base64.b64decode(envelope["payload"]))
+            assert statement["subject"][0]["digest"] == {"sha256": digest.removeprefix("sha256:")}
+            found[statement["predicateType"]] = statement["predicate"]
+        return found
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Return the registry's answer about the image."""
@@ -271,6 +284,45 @@ def test_a_workspace_publishes_its_services_from_their_folders(
     assert done.stderr.splitlines()[-2].endswith("not published, as said above: docs")
 
 
+def test_there_is_nothing_to_rebuild_before_a_publication(publisher: Publisher, job: dict[str, Any]) -> None:
+    publisher.tag("1.0.0", "First.")
+    done = publisher.run("\n".join(job["script"]), CI_COMMIT_TAG="")
+    assert (done.returncode, done.stderr) == (0, "no version is published yet: nothing to rebuild\n")
+    assert not (publisher.project / "build.env").exists() and publisher.digests() == {}
+    ends, *_ = gitlab_jobs(publisher.project / GITLAB)["scan"]["script"]
+    shell(publisher.project, ends, {})
+
+
+def test_both_formats_of_provenance_are_published_and_verified(publisher: Publisher) -> None:
+    publisher.tag("1.0.0", "First.")
+    publisher.tag("1.0.1", "Second.")
+    script = publisher.project / "deploy/registry/images.py"
+    # Ask for the only format that an older engine knows.
+    script.with_name("older.py").write_text(script.read_text().replace("version=v1", "version=v0.2"))
+    done = publisher.run("python3 deploy/registry/older.py publish 1.0.0")
+    assert done.returncode == 0, done.stderr
+    assert publisher.publish("1.0.1").returncode == 0
+    older, newer = (publisher.attestations(publisher.digests()[version]) for version in ("1.0.0", "1.0.1"))
+    assert set(older) == {"https://spdx.dev/Document", "https://slsa.dev/provenance/v0.2"}
+    assert set(newer) == {"https://spdx.dev/Document", "https://slsa.dev/provenance/v1"}
+    assert newer["https://slsa.dev/provenance/v1"]["buildDefinition"]["internalParameters"]["builderPlatform"]
+    for version in ("1.0.0", "1.0.1"):
+        verified = publisher.verify(version)
+        assert verified.returncode == 0, verified.stderr
+
+
+def test_an_sbom_lists_packages_without_their_files(publisher: Publisher, job: dict[str, Any]) -> None:
+    (publisher.project / "Dockerfile").write_text(TINY.replace("scratch AS prod", f"{job['image']} AS prod"))
+    publisher.tag("1.0.0", "First.")
+    done = publisher.publish("1.0.0")
+    assert done.returncode == 0, done.stderr
+    sbom = publisher.attestations(publisher.digests()["1.0.0"])["https://spdx.dev/Document"]
+    assert {"libc6", "pip"} <= {each["name"] for each in sbom["packages"]}
+    files = {each["fileName"] for each in sbom["files"]}
+    assert "var/lib/dpkg/info/bash.md5sums" in files, "what tells of a package stays"
+    assert not {"usr/bin/bash", "bin/bash"} & files
+
+
 def test_tags_stay_at_the_newest_and_what_is_unchanged_is_not_published_again(publisher: Publisher) -> None:
     for version in ("1.0.0", "1.1.0", "1.0.1", "2.0.0-rc.1"):
         publisher.tag(version, version)
@@ -284,9 +336,14 @@ def test_tags_stay_at_the_newest_and_what_is_unchanged_is_not_published_again(pu
     assert found["1.0"] == found["1.0.1"] != found["1.0.0"]
     signatures = f"manifests/{found['1'].replace(':', '-')}.sig"
     before = publisher.ask("GET", signatures).json()
-    again = publisher.publish("")  # the newest release
+    older = publisher.ask("GET", "manifests/1.0.0")
+    kind = {"Content-Type": older.headers["content-type"]}
+    assert publisher.ask("PUT", "manifests/1.1", content=older.content, headers=kind).status_code == 201
+    publisher.tag("3.0.0", "Never published.")
+    again = publisher.publish("")  # the newest one that is
     assert again.returncode == 0, again.stderr
-    assert ":1.1.0 is what was built: nothing changed\n" in again.stderr
+    assert ":1.1.0 is what was built: nothing is signed again\n" in again.stderr
+    assert re.findall("published .*:(.*)", again.stderr) == ["1.1"], "the others are where they belong"
     assert again.stdout == f"{publisher.registry.inside}/{publisher.image}@{found['1.1.0']}\n"
     assert publisher.digests() == found
     assert publisher.ask("GET", signatures).json() == before
@@ -398,6 +455,30 @@ def test_a_development_image_is_latest_alone_and_the_one_before_it_goes(
     assert publisher.verify("1.0.0").returncode == 0
 
 
+def test_a_version_that_is_not_the_newest_leaves_the_development_image(template: Path, tmp_path: Path) -> None:
+    answers: dict[str, Answer] = {"deploy": ["ghcr"], "hf_task": "custom", "accelerator": "cu130"}
+    trees = rendered([{**answers, "ci": ci} for ci in ("github", "gitlab")], template, tmp_path / "trees")
+    known = expressions() | {"steps.image.outputs.name": ""}
+    [version] = [
+        each.command
+        for each in github_jobs(trees[0].path / GITHUB / "development-image.yml", known)["version"]
+        if each.command
+    ]
+    on_gitlab, *_ = gitlab_jobs(trees[1].path / GITLAB)["publish development image"]["script"]
+    newest, *older = ["v1.10.0", "v1.9.1", "v2.0.0-rc.1", "vNext"]
+    git(trees[0].path, "init", "--quiet")
+    commit(trees[0].path, "Start")
+    for tag in (newest, *older):
+        git(trees[0].path, "tag", tag)
+    output, built = tmp_path / "output", tmp_path / "built"
+    for tag in (*older, newest):
+        given = {"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": tag, "GITHUB_OUTPUT": str(output), "CI_COMMIT_TAG": tag}
+        shell(trees[0].path, version, given)
+        shell(trees[0].path, f"{on_gitlab}touch {built}", given)
+        assert output.exists() == built.exists() == (tag == newest)
+    RUN.add(nameless(on_gitlab, trees[1].path))
+
+
 def test_existing_code_has_a_development_image_too(
     publisher: Publisher, template: Path, tags: list[str], tmp_path: Path
 ) -> None:
@@ -442,20 +523,15 @@ def test_two_engines_with_empty_caches_push_the_same_digest(
     with empty_engine(tmp_path / "other", tmp_path / "bases.tar") as socket:
         again = replace(publisher, socket=socket).run(
             "umask 077; git clone --quiet . /tmp/elsewhere; cd /tmp/elsewhere;"
-            " cp /builds/project/deploy/registry/cosign.pub deploy/registry; python3 deploy/registry/images.py publish",
+            " cp /builds/project/deploy/registry/cosign.pub deploy/registry;"
+            " python3 deploy/registry/images.py publish 1.0.0",
             IMAGE=f"{publisher.registry.inside}/{publisher.image}/again",
         )
         assert again.returncode == 0, again.stderr
     first = publisher.digests()["1.0.0"]
     publisher.image += "/again"
     assert publisher.digests()["1.0.0"] == first
-    attached = publisher.ask("GET", f"manifests/{first.replace(':', '-')}.att").json()
-    predicates = {}
-    for layer in attached["layers"]:
-        envelope = publisher.ask("GET", f"blobs/{layer['digest']}", follow_redirects=True).json()
-        statement = json.loads(base64.b64decode(envelope["payload"]))
-        assert statement["subject"][0]["digest"] == {"sha256": first.removeprefix("sha256:")}
-        predicates[statement["predicateType"]] = statement["predicate"]
+    predicates = publisher.attestations(first)
     assert set(predicates) == {"https://spdx.dev/Document", "https://slsa.dev/provenance/v0.2"}
     packages = {each["name"] for each in predicates["https://spdx.dev/Document"]["packages"]}
     assert {"numpy", "pydantic", "slipway-test-publish", "libc6"} <= packages
