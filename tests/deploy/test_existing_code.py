@@ -226,6 +226,20 @@ def test_jobs_end_in_their_order_before_anything_is_rolled_out(trees: dict[str, 
     assert "--from-file=broker_password=secrets/broker_password" in said
 
 
+def test_code_with_jobs_alone_has_nothing_to_wait_for(trees: dict[str, Tree], tmp_path: Path) -> None:
+    kubectl = tmp_path / "bin/kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text(RECORDER)
+    kubectl.chmod(0o755)
+    variables = {"KUBECTL": need_program("kubectl"), "RECORD": str(tmp_path / "record"), "DEPLOYMENTS": ""}
+    environment = {**os.environ, **variables, "PATH": f"{kubectl.parent}:{os.environ['PATH']}"}
+    for name, code in {"job": 0, "system": 1}.items():
+        for verb in ("wait", "rollback"):
+            done = run([manifests(trees[name]) / "deploy.sh", verb, "prod", "staging"], cwd="/", env=environment)
+            assert done.returncode == code, done.stderr
+            assert ("has no Deployment" in done.stderr) == bool(code)
+
+
 def test_an_overlay_outlives_a_change_of_answers(trees: dict[str, Tree], tmp_path: Path) -> None:
     """Updates replace the base and the components, and never the overlays; they delete files that no answer brings."""
     written = [sorted(path.name for path in manifests(tree).glob("overlays/*/*")) for tree in trees.values()]
