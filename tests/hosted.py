@@ -43,7 +43,7 @@ def nameless(command: str, project: Path) -> str:
     slug = next(line for line in manifest.splitlines() if line.startswith("name: ")).removeprefix("name: ")
     command = re.sub(rf"(--tag |docker tag ){slug}\b", r"\1PROJECT", command)
     command = re.sub(r"python3 \w+/registry/", "python3 FOLDER/registry/", command)
-    command = re.sub(r"^\w+/secrets.sh && ", "FOLDER/secrets.sh && ", command)
+    command = re.sub(r"^\w+/(secrets|smoke)\.sh\b", r"FOLDER/\1.sh", command)
     return re.sub(r"(^|&& )docker compose( --file \S+)* run --rm (--env HF_TOKEN )?dev ", r"\1", command)
 
 
