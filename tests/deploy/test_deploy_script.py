@@ -92,13 +92,18 @@ def test_render_shows_the_manifests(projects: dict[str, Tree]) -> None:
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> dict[str, str]:
-    """Return the environment in which kubectl is the recorder."""
-    program = tmp_path / "bin/kubectl"
+    """Return variables with which kubectl is the recorder."""
+    return record_kubectl(tmp_path)
+
+
+def record_kubectl(folder: Path) -> dict[str, str]:
+    """Put the recorder into a folder in place of kubectl, and return the variables that it needs."""
+    program = folder / "bin/kubectl"
     program.parent.mkdir()
     program.write_text(RECORDER)
     program.chmod(0o755)
     path = f"{program.parent}:{os.environ['PATH']}"
-    files = {name.upper(): str(tmp_path / name) for name in ("record", "deployments")}
+    files = {name.upper(): str(folder / name) for name in ("record", "deployments")}
     return {"PATH": path, "KUBECTL": need_program("kubectl"), **files}
 
 

@@ -14,7 +14,7 @@ from tests.answers import Answer
 from tests.conftest import need_program
 from tests.deploy.conftest import OVERLAYS
 from tests.deploy.manifests import WORKLOADS, Resource, kustomize, pod_template, problems
-from tests.deploy.test_deploy_script import RECORDER
+from tests.deploy.test_deploy_script import record_kubectl
 from tests.deploy.test_manifests import RELEASES
 from tests.program import run
 from tests.trees import Tree, rendered
@@ -200,13 +200,8 @@ def test_the_process_that_answers_or_else_all_get_a_gpu(overlays: dict[str, list
 
 
 def test_jobs_end_in_their_order_before_anything_is_rolled_out(trees: dict[str, Tree], tmp_path: Path) -> None:
-    kubectl = tmp_path / "bin/kubectl"
-    kubectl.parent.mkdir()
-    kubectl.write_text(RECORDER)
-    kubectl.chmod(0o755)
-    record = tmp_path / "record"
-    variables = {"KUBECTL": need_program("kubectl"), "RECORD": str(record), "JOB_CONDITION": "Complete"}
-    environment = {**os.environ, **variables, "PATH": f"{kubectl.parent}:{os.environ['PATH']}"}
+    environment = {**os.environ, **record_kubectl(tmp_path), "JOB_CONDITION": "Complete"}
+    record = Path(environment["RECORD"])
     tree = trees["system"]
     script = [manifests(tree) / "deploy.sh"]
     done = run([*script, "apply", "prod", "staging"], cwd="/", env=environment)
@@ -227,12 +222,7 @@ def test_jobs_end_in_their_order_before_anything_is_rolled_out(trees: dict[str, 
 
 
 def test_code_with_jobs_alone_has_nothing_to_wait_for(trees: dict[str, Tree], tmp_path: Path) -> None:
-    kubectl = tmp_path / "bin/kubectl"
-    kubectl.parent.mkdir()
-    kubectl.write_text(RECORDER)
-    kubectl.chmod(0o755)
-    variables = {"KUBECTL": need_program("kubectl"), "RECORD": str(tmp_path / "record"), "DEPLOYMENTS": ""}
-    environment = {**os.environ, **variables, "PATH": f"{kubectl.parent}:{os.environ['PATH']}"}
+    environment = {**os.environ, **record_kubectl(tmp_path)}
     for name, code in {"job": 0, "system": 1}.items():
         for verb in ("wait", "rollback"):
             done = run([manifests(trees[name]) / "deploy.sh", verb, "prod", "staging"], cwd="/", env=environment)

@@ -319,7 +319,7 @@ def test_an_sbom_lists_packages_without_their_files(publisher: Publisher, job: d
     sbom = publisher.attestations(publisher.digests()["1.0.0"])["https://spdx.dev/Document"]
     assert {"libc6", "pip"} <= {each["name"] for each in sbom["packages"]}
     files = {each["fileName"] for each in sbom["files"]}
-    assert "var/lib/dpkg/info/bash.md5sums" in files, "what tells of a package stays"
+    assert "var/lib/dpkg/info/bash.md5sums" in files, "files that prove a package stay"
     assert not {"usr/bin/bash", "bin/bash"} & files
 
 
